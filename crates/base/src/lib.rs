@@ -1,0 +1,23 @@
+//! The vocabulary everything speaks: typed SIDs, addresses, money, instants, coded errors,
+//! parameters, secrets and the signature of webhooks. No IO, no clock, no randomness.
+
+mod error;
+mod form;
+mod instant;
+mod money;
+mod number;
+mod secret;
+mod sid;
+pub mod signature;
+
+pub use error::{ApiError, code, meaning};
+pub use form::{FormError, Params};
+pub use instant::{Instant, InvalidDate};
+pub use money::{Currency, InvalidMoney, Money};
+pub use number::{Address, E164, InvalidAddress};
+pub use secret::{MasterKey, ObjectKey, SealBroken, Secret};
+pub use sid::{
+    AccountSid, AddressSid, AnySid, ApplicationSid, EventSid, HandsetMessageSid, InvalidSid,
+    KeySid, MediaSid, MessageSid, NotificationSid, PhoneNumberSid, RequestSid, ServiceSid,
+    ShortCodeSid, Sid, UserSid,
+};

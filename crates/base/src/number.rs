@@ -1,0 +1,181 @@
+//! Addresses of messages and calls: E.164 numbers, short codes, alphanumeric senders, channels.
+
+use std::fmt;
+
+/// Digits of an E.164 number at most (ITU-T E.164 §6.2.1).
+const DIGITS_MAX: usize = 15;
+
+/// Digits of a number that could exist at all.
+const DIGITS_MIN: usize = 7;
+
+/// A number in E.164 form: `+`, then 7 to 15 digits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct E164(String);
+
+/// Text that is no address of the wanted kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a valid number or address")]
+pub struct InvalidAddress;
+
+impl E164 {
+    /// Parses strictly: `+` and digits, no more.
+    pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        let digits = text.strip_prefix('+').ok_or(InvalidAddress)?;
+        let fine = (DIGITS_MIN..=DIGITS_MAX).contains(&digits.len())
+            && digits.bytes().all(|byte| byte.is_ascii_digit())
+            && !digits.starts_with('0');
+        if fine { Ok(Self(text.to_owned())) } else { Err(InvalidAddress) }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the numbering plan of its country has numbers of this length. Numbers reserved for
+    /// fiction and tests are possible.
+    pub fn is_possible(&self) -> bool {
+        let digits = &self.0[1..];
+        // North America is by far the most frequent and is simple: ten digits, area code from 2.
+        if let Some(national) = digits.strip_prefix('1') {
+            let lead = national.as_bytes().first().copied().unwrap_or_default();
+            return national.len() == 10 && lead.is_ascii_digit() && lead >= b'2';
+        }
+        phonenumber::parse(None, &self.0).is_ok_and(|number| {
+            let length = digits.len() - number.code().value().to_string().len();
+            (4..=14).contains(&length)
+        })
+    }
+
+    /// ISO 3166 code of its country, where the plan tells.
+    pub fn country(&self) -> Option<String> {
+        let number = phonenumber::parse(None, &self.0).ok()?;
+        number.country().id().map(|id| id.as_ref().to_owned())
+    }
+}
+
+impl fmt::Display for E164 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for E164 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What may stand in `From` and `To`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address {
+    /// A number.
+    Phone(E164),
+    /// Three to six digits of one country.
+    ShortCode(String),
+    /// One to eleven characters with at least one letter; can't be answered.
+    Alpha(String),
+    /// `whatsapp:+1…` and the like.
+    Channel {
+        /// Before the colon.
+        scheme: String,
+        /// After it.
+        rest: String,
+    },
+}
+
+impl Address {
+    /// Parses as Twilio does: spaces, dashes, dots and parentheses inside a number are passed
+    /// over, and ten digits without a `+` are a North American number.
+    pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        let text = text.trim();
+        if let Some((scheme, rest)) = text.split_once(':') {
+            let fine = !scheme.is_empty() && scheme.bytes().all(|b| b.is_ascii_lowercase());
+            if !fine || rest.is_empty() || rest.len() > 256 {
+                return Err(InvalidAddress);
+            }
+            return Ok(Self::Channel { scheme: scheme.to_owned(), rest: rest.to_owned() });
+        }
+        if text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
+            return Self::alpha(text);
+        }
+        let plus = text.starts_with('+');
+        let bare: String =
+            text.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')' | '+')).collect();
+        if bare.is_empty() || !bare.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(InvalidAddress);
+        }
+        match (plus, bare.len()) {
+            (true, _) => E164::parse(&format!("+{bare}")).map(Self::Phone),
+            (false, 3..=6) => Ok(Self::ShortCode(bare)),
+            (false, 10) => E164::parse(&format!("+1{bare}")).map(Self::Phone),
+            (false, _) => E164::parse(&format!("+{bare}")).map(Self::Phone),
+        }
+    }
+
+    /// GSM 03.38 senders: letters, digits, space and a few signs; eleven at most.
+    fn alpha(text: &str) -> Result<Self, InvalidAddress> {
+        let allowed =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '+' | '-' | '_' | '&' | '.');
+        if text.len() <= 11 && text.chars().all(allowed) {
+            return Ok(Self::Alpha(text.to_owned()));
+        }
+        Err(InvalidAddress)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Phone(number) => number.fmt(f),
+            Self::ShortCode(text) | Self::Alpha(text) => f.write_str(text),
+            Self::Channel { scheme, rest } => write!(f, "{scheme}:{rest}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_as_twilio_reads_them() {
+        let phone = |text: &str| Address::Phone(E164(text.to_owned()));
+        let cases = [
+            ("+15551230001", Ok(phone("+15551230001"))),
+            ("+1 (555) 123-0001", Ok(phone("+15551230001"))),
+            ("5551230001", Ok(phone("+15551230001"))),
+            ("442071234567", Ok(phone("+442071234567"))),
+            ("12345", Ok(Address::ShortCode("12345".into()))),
+            ("Acme Shop", Ok(Address::Alpha("Acme Shop".into()))),
+            (
+                "whatsapp:+15551230001",
+                Ok(Address::Channel { scheme: "whatsapp".into(), rest: "+15551230001".into() }),
+            ),
+            ("", Err(InvalidAddress)),
+            ("+", Err(InvalidAddress)),
+            ("+12", Err(InvalidAddress)),
+            ("+1234567890123456", Err(InvalidAddress)),
+            ("TwelveLetter", Err(InvalidAddress)),
+            ("héllo", Err(InvalidAddress)),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(Address::parse(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn impossible_numbers_are_told_from_possible_ones() {
+        for (text, possible) in [
+            ("+15551230001", true),
+            ("+1555123", false),
+            ("+11551230001", false),
+            ("+447700900123", true),
+            ("+33612345678", true),
+        ] {
+            assert_eq!(E164::parse(text).is_ok_and(|n| n.is_possible()), possible, "{text}");
+        }
+        let mobile = E164::parse("+447911123456").expect("a British mobile");
+        assert_eq!(mobile.country().as_deref(), Some("GB"));
+    }
+}

@@ -1,0 +1,125 @@
+//! Accounts, keys and who calls.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use base::{AccountSid, ApiError, Instant, KeySid, Secret};
+
+use crate::accounts::Permission;
+
+/// Whether an account may act.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It may.
+    Active,
+    /// Nothing but reading, until it is active again.
+    Suspended,
+    /// Nothing, for good.
+    Closed,
+}
+
+/// What kind of account it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// No limits of a trial.
+    Full,
+    /// Reaches verified numbers only.
+    Trial,
+    /// The pair of test credentials: three requests, magic numbers, no state.
+    Test,
+}
+
+/// An account, as every request needs it.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// Its SID.
+    pub sid: AccountSid,
+    /// The account that owns this subaccount.
+    pub parent: Option<AccountSid>,
+    /// Its name for people.
+    pub friendly_name: String,
+    /// Whether it may act.
+    pub status: Status,
+    /// Full, trial or test.
+    pub kind: Kind,
+    /// Signs webhooks, and opens the API.
+    pub auth_token: Secret,
+    /// A second token that opens the API while the first is being changed.
+    pub secondary_token: Option<Secret>,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it was changed last.
+    pub updated_at: Instant,
+    /// Its last event and that event's number.
+    pub event: (i64, i64),
+}
+
+/// What an API key may do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// Everything the account's token may.
+    Main,
+    /// Everything but accounts and keys.
+    Standard,
+    /// What its policy lists.
+    Restricted(BTreeSet<String>),
+}
+
+/// An API key with its secret.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// Its SID: the user name of HTTP Basic.
+    pub sid: KeySid,
+    /// Whose it is.
+    pub account: AccountSid,
+    /// What it may do.
+    pub kind: KeyKind,
+    /// The password of HTTP Basic; signs access tokens.
+    pub secret: Secret,
+}
+
+/// How a caller proved who it is.
+#[derive(Clone, Debug)]
+pub enum Principal {
+    /// By an Auth Token of this account.
+    Token(AccountSid),
+    /// By an API key.
+    Key(Arc<Key>),
+}
+
+/// Who makes a request, and the account it acts for: itself, or a subaccount.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The account that is acted for.
+    pub account: Arc<Account>,
+    /// How the caller proved itself.
+    pub principal: Principal,
+}
+
+impl Caller {
+    /// The account that is acted for.
+    pub fn account_sid(&self) -> AccountSid {
+        self.account.sid
+    }
+
+    /// Whether these are test credentials.
+    pub fn is_test(&self) -> bool {
+        self.account.kind == Kind::Test
+    }
+
+    /// Refuses (20003, 403) a caller without the permission.
+    pub fn require(&self, permission: Permission) -> Result<(), ApiError> {
+        let granted = match &self.principal {
+            Principal::Token(_) => true,
+            Principal::Key(key) => match &key.kind {
+                KeyKind::Main => true,
+                KeyKind::Standard => !permission.is_administrative(),
+                KeyKind::Restricted(allowed) => allowed.contains(&permission.to_string()),
+            },
+        };
+        if granted {
+            return Ok(());
+        }
+        Err(ApiError::forbidden(format!("This API key lacks the permission {permission}")))
+    }
+}

@@ -1,0 +1,178 @@
+//! Carriers: who delivers. One small contract for SMPP, HTTP, MM7, WhatsApp, SIP MESSAGE and the
+//! simulated carrier of `dev`.
+//!
+//! A carrier takes submissions and answers with events, in any order, at any time, on any thread.
+//! It owns its sockets and sessions; the ledger owns what is true of a message.
+
+pub mod sim;
+
+use std::sync::Arc;
+
+use base::Instant;
+
+use crate::carriers::sim::SimCarrier;
+
+/// A carrier's own number within an installation: the upper part of a queue's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CarrierId(pub u16);
+
+/// Sender shards of one carrier: queues are leased as (carrier, shard).
+pub const SHARDS: i64 = 1_024;
+
+/// The queue of a sender at a carrier.
+pub fn queue_of(carrier: CarrierId, sender: &str) -> i64 {
+    // FNV-1a: stable over restarts and versions, as queue numbers are stored.
+    let hash = sender.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    });
+    i64::from(carrier.0) * SHARDS + i64::from(hash) % SHARDS
+}
+
+/// The queues of one carrier.
+pub fn queues_of(carrier: CarrierId) -> std::ops::Range<i64> {
+    let first = i64::from(carrier.0) * SHARDS;
+    first..first + SHARDS
+}
+
+/// One message handed to a carrier.
+#[derive(Clone, Debug)]
+pub struct Submission {
+    /// Our own key of the message: 32 bytes, opaque to the carrier, echoed in its answers.
+    pub key: [u8; 32],
+    /// The sender's address.
+    pub from: String,
+    /// The recipient's address.
+    pub to: String,
+    /// The text.
+    pub body: String,
+    /// Addresses from which the media can be fetched.
+    pub media: Vec<String>,
+    /// Not worth delivering after this instant.
+    pub expires_at: Option<Instant>,
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SubmitOutcome {
+    /// The carrier took it, under this reference.
+    Taken {
+        /// The carrier's reference, unique among its open messages.
+        reference: String,
+    },
+    /// The carrier is too busy now; the same submission is welcome later.
+    Throttled,
+    /// The carrier can't be reached: nothing was handed over.
+    Unreachable,
+    /// The carrier refused it for good.
+    Refused {
+        /// Twilio's code for the reason.
+        code: u32,
+    },
+}
+
+/// The last word on a message that a carrier took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptStatus {
+    /// It is on the handset.
+    Delivered,
+    /// It will not be delivered, for the reason with this code.
+    Undelivered(u32),
+}
+
+/// A delivery receipt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The carrier's reference.
+    pub reference: String,
+    /// Our key, where the carrier echoes it.
+    pub key: Option<[u8; 32]>,
+    /// What became of the message.
+    pub status: ReceiptStatus,
+    /// When, by the carrier's clock.
+    pub done_at: Instant,
+}
+
+/// A text from a handset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inbound {
+    /// The handset's number.
+    pub from: String,
+    /// One of our numbers.
+    pub to: String,
+    /// The text.
+    pub body: String,
+    /// Where its media can be fetched, or the media itself as `data:`.
+    pub media: Vec<String>,
+    /// The carrier's own id of it: the same text offered twice has the same.
+    pub id: String,
+}
+
+/// What a carrier tells.
+#[derive(Debug)]
+pub enum CarrierEvent {
+    /// The answer to a submission.
+    Answered {
+        /// Our key of the message.
+        key: [u8; 32],
+        /// What became of it.
+        outcome: SubmitOutcome,
+    },
+    /// A receipt. It is the carrier's to repeat until it is acknowledged.
+    Receipt(Receipt, Acknowledge),
+    /// A text came in. It is the carrier's to repeat until it is acknowledged.
+    Inbound(Inbound, Acknowledge),
+}
+
+/// Tells a carrier that what it brought is on disk. Dropped unused, it means "bring it again".
+pub struct Acknowledge(Option<Box<dyn FnOnce() + Send>>);
+
+impl Acknowledge {
+    /// Calls `action` once the receipt or text is on disk.
+    pub fn new(action: impl FnOnce() + Send + 'static) -> Self {
+        Self(Some(Box::new(action)))
+    }
+
+    /// For carriers that don't wait for one.
+    pub fn unneeded() -> Self {
+        Self(None)
+    }
+
+    /// It is on disk.
+    pub fn done(self) {
+        if let Some(action) = self.0 {
+            action();
+        }
+    }
+}
+
+impl std::fmt::Debug for Acknowledge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Acknowledge")
+    }
+}
+
+/// Where a carrier's events go.
+pub type EventSink = Arc<dyn Fn(Vec<CarrierEvent>) + Send + Sync>;
+
+/// A carrier as it is configured: an enum, not a trait object, as each kind is known.
+#[derive(Clone)]
+pub enum Carrier {
+    /// Handsets in this process, for `dev` and tests.
+    Sim(Arc<SimCarrier>),
+}
+
+impl Carrier {
+    /// Hands over submissions; the answers come as events.
+    pub fn submit(&self, submissions: Vec<Submission>) {
+        match self {
+            Self::Sim(carrier) => carrier.submit(submissions),
+        }
+    }
+
+    /// How many submissions may be without an answer.
+    pub fn window_max(&self) -> usize {
+        match self {
+            Self::Sim(carrier) => carrier.window_max(),
+        }
+    }
+}

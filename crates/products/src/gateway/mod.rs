@@ -1,0 +1,142 @@
+//! The gateway: every HTTP request comes in here, is found a product, a route and a caller, and
+//! leaves as an answer in Twilio's shape. The only place that knows how these steps follow.
+
+mod limit;
+pub mod page;
+mod place;
+mod request;
+mod response;
+mod routes;
+mod unimplemented;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use base::{ApiError, Params, RequestSid, code};
+use bytes::Bytes;
+use http::{Method, header};
+use net::Body;
+
+pub use limit::RateLimit;
+pub use place::{Place, find as find_place};
+pub use request::{Call, Request};
+pub use response::{ApiResult, Response};
+pub use routes::Routes;
+use routes::{Endpoint, Found};
+use unimplemented::Operations;
+
+use crate::accounts::Accounts;
+
+/// Fields that a form may have.
+const FIELDS_MAX: usize = 1_000;
+
+/// The front door of one installation.
+pub struct Gateway {
+    routes: Routes,
+    accounts: Arc<Accounts>,
+    limit: RateLimit,
+    operations: Operations,
+    clock: Arc<dyn net::Clock>,
+}
+
+impl Gateway {
+    /// A gateway over the routes of all products.
+    pub fn new(
+        routes: Routes,
+        accounts: Arc<Accounts>,
+        limit: RateLimit,
+        clock: Arc<dyn net::Clock>,
+    ) -> Self {
+        Self { routes, accounts, limit, operations: Operations::load(), clock }
+    }
+
+    /// The route table.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Answers one request; never fails.
+    pub async fn handle(
+        &self,
+        scheme: &str,
+        request: http::Request<Bytes>,
+        peer: SocketAddr,
+    ) -> http::Response<Body> {
+        let head = request.method() == Method::HEAD;
+        let outcome = self.answer(scheme, request, peer).await;
+        let response = outcome.unwrap_or_else(|error| {
+            if error.status >= 500 {
+                tracing::error!(code = error.code, message = %error.message, "a request failed");
+            }
+            Response::of_error(&error)
+        });
+        let id: RequestSid = self.accounts.request_sid(self.clock.now());
+        let mut response = response.with("twilio-request-id", id.to_string()).into_http();
+        if head {
+            *response.body_mut() = Body::Full(Bytes::new());
+        }
+        response
+    }
+
+    async fn answer(
+        &self,
+        scheme: &str,
+        request: http::Request<Bytes>,
+        peer: SocketAddr,
+    ) -> ApiResult {
+        let (parts, body) = request.into_parts();
+        let host = parts
+            .headers
+            .get(header::HOST)
+            .and_then(|host| host.to_str().ok())
+            .or_else(|| parts.uri.authority().map(http::uri::Authority::as_str))
+            .unwrap_or("localhost");
+        let (place, path) = find_place(scheme, host, parts.uri.path());
+        let method = if parts.method == Method::HEAD { Method::GET } else { parts.method };
+        let found = self.routes.find(place.product, &method, path);
+        let (endpoint, segments) = match found {
+            Found::Endpoint(endpoint, segments) => (endpoint, segments),
+            Found::WrongMethod => return Err(ApiError::method_not_allowed()),
+            Found::Nothing => return Ok(self.nothing_here(&place, &method, path)),
+        };
+        let query = Params::parse_query(parts.uri.query().unwrap_or_default(), FIELDS_MAX)
+            .map_err(|error| ApiError::new(code::BAD_REQUEST, error.to_string()))?;
+        let form = parse_body(&parts.headers, &body)?;
+        let path = path.to_owned();
+        let headers = parts.headers;
+        let request = Request { method, place, path, segments, query, form, headers, body, peer };
+        match endpoint.as_ref() {
+            Endpoint::Open(handler) => handler(request).await,
+            Endpoint::Guarded(permission, handler) => {
+                let caller = self.accounts.authenticate(&request).await?;
+                self.limit.take(caller.account.sid, self.clock.now())?;
+                caller.require(*permission)?;
+                handler(Call { caller, request }).await
+            }
+        }
+    }
+
+    /// Twilio's 404. A route that Twilio has and Trunkline does not yet says so in a header.
+    fn nothing_here(&self, place: &Place, method: &Method, path: &str) -> Response {
+        let response = Response::of_error(&ApiError::not_found(path));
+        if self.operations.has(place.product, method, path) {
+            return response.with("x-trunkline-unimplemented", "1");
+        }
+        response
+    }
+}
+
+/// A form or a JSON object; anything else is left to the handler as bytes.
+fn parse_body(headers: &http::HeaderMap, body: &Bytes) -> Result<Params, ApiError> {
+    if body.is_empty() {
+        return Ok(Params::default());
+    }
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let kind = kind.unwrap_or("application/x-www-form-urlencoded");
+    let parsed = match kind.split(';').next().unwrap_or_default().trim() {
+        "application/x-www-form-urlencoded" => Params::parse_form(body, FIELDS_MAX),
+        "application/json" => Params::parse_json(body, FIELDS_MAX),
+        _ => return Ok(Params::default()),
+    };
+    parsed.map_err(|error| ApiError::new(code::BAD_REQUEST, error.to_string()))
+}

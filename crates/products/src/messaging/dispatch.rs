@@ -1,0 +1,423 @@
+//! The dispatcher: which waiting message goes to its carrier next. A machine: no table, no socket.
+//!
+//! Messages are offered from the commit that accepted them (or loaded from the table), wait in one
+//! lane for each sender, and leave in turn as the carrier's window and the sender's rate allow.
+//! Before a batch is submitted its keys are written down (the *window*), so that after a crash it
+//! is known which messages may have been in flight. The table is the truth: memory is bounded,
+//! and what does not fit is loaded again later.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use base::Instant;
+use machine::Machine;
+
+use crate::carriers::{SubmitOutcome, Submission};
+use crate::messaging::MessageKey;
+
+/// A message that waits for its carrier.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Which message.
+    pub key: MessageKey,
+    /// What is handed to the carrier.
+    pub submission: Submission,
+    /// SMS parts: what a sender's rate counts.
+    pub segments: u32,
+    /// Not to be sent before.
+    pub due_at: Instant,
+    /// Not worth sending after.
+    pub expires_at: Option<Instant>,
+    /// Accepted, but it can only fail with this code.
+    pub doomed: Option<u32>,
+}
+
+/// How a dispatcher is set up.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Submissions without an answer at most.
+    pub window_max: usize,
+    /// Submissions in one batch at most.
+    pub batch_max: usize,
+    /// Messages kept in memory at most.
+    pub memory_max: usize,
+    /// Segments a second for each sender; 0 means no limit.
+    pub sender_rate: u32,
+}
+
+/// What the dispatcher is told.
+#[derive(Debug)]
+pub enum Input {
+    /// Messages that were just accepted.
+    Offer(Vec<Waiting>),
+    /// What a `Load` brought; `more` when the table has more that is due.
+    Loaded {
+        /// The messages.
+        messages: Vec<Waiting>,
+        /// Whether there was more than asked for.
+        more: bool,
+        /// When the next message that is not due yet will be.
+        next_due: Option<Instant>,
+    },
+    /// The window with this number is on disk.
+    WindowStored(u64),
+    /// The carrier answered.
+    Answered(MessageKey, SubmitOutcome),
+    /// A message was called back or removed before it was sent.
+    Withdrawn(MessageKey),
+}
+
+/// What the dispatcher wants.
+#[derive(Debug)]
+pub enum Output {
+    /// Write these keys down before they are submitted, then say `WindowStored`.
+    StoreWindow(u64, Vec<MessageKey>),
+    /// Hand these to the carrier.
+    Submit(Vec<Submission>),
+    /// All of a window's messages were answered: its row may go.
+    WindowDone(u64),
+    /// A message is not to be sent: fail it with this code.
+    Fail(MessageKey, u32),
+    /// Put a message off: the carrier could not take it.
+    PutOff(MessageKey, Instant),
+    /// Read up to so many due messages from the table that are not in memory.
+    Load(usize),
+}
+
+/// Messages of one sender, in the order in which they came.
+#[derive(Default)]
+struct SenderLane {
+    waiting: VecDeque<Waiting>,
+    /// When the sender may send its next segment.
+    free_at: Instant,
+}
+
+/// A batch whose keys are being written down, or which is in flight.
+struct Window {
+    waiting: Vec<Waiting>,
+    open: usize,
+}
+
+/// The dispatcher of one carrier's queues.
+pub struct Dispatcher {
+    config: Config,
+    now: Instant,
+    lanes: BTreeMap<String, SenderLane>,
+    /// Senders with something to send, in turn.
+    turn: VecDeque<String>,
+    /// Put off or paced, by the instant at which they may go on.
+    later: BTreeSet<(Instant, MessageKey)>,
+    put_off: HashMap<MessageKey, Waiting>,
+    paced: BTreeSet<(Instant, String)>,
+    known: HashMap<MessageKey, Place>,
+    windows: BTreeMap<u64, Window>,
+    next_window: u64,
+    in_flight: usize,
+    backoff: Backoff,
+    table_has_more: bool,
+    loading: bool,
+    load_at: Option<Instant>,
+    outputs: VecDeque<Output>,
+}
+
+/// Where a known message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    InLane,
+    PutOff,
+    InWindow(u64),
+}
+
+/// How far the dispatcher holds back from a carrier that can't keep up: additive up, halved down.
+struct Backoff {
+    allowed: usize,
+    resume_at: Instant,
+    failures: u32,
+}
+
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(30);
+
+/// How often the table is looked at even when nothing calls for it.
+const RECHECK: Duration = Duration::from_secs(5);
+
+impl Dispatcher {
+    /// A dispatcher that begins by loading what the table holds.
+    pub fn new(config: Config, now: Instant) -> Self {
+        let backoff = Backoff { allowed: config.window_max, resume_at: now, failures: 0 };
+        let mut dispatcher = Self {
+            config,
+            now,
+            lanes: BTreeMap::new(),
+            turn: VecDeque::new(),
+            later: BTreeSet::new(),
+            put_off: HashMap::new(),
+            paced: BTreeSet::new(),
+            known: HashMap::new(),
+            windows: BTreeMap::new(),
+            next_window: 1,
+            in_flight: 0,
+            backoff,
+            table_has_more: true,
+            loading: false,
+            load_at: None,
+            outputs: VecDeque::new(),
+        };
+        dispatcher.load();
+        dispatcher
+    }
+
+    /// Messages in memory.
+    pub fn known(&self) -> usize {
+        self.known.len()
+    }
+
+    fn take(&mut self, waiting: Waiting) {
+        if self.known.contains_key(&waiting.key) {
+            return;
+        }
+        if self.known.len() >= self.config.memory_max {
+            self.table_has_more = true;
+            return;
+        }
+        if let Some(code) = waiting.doomed {
+            self.outputs.push_back(Output::Fail(waiting.key, code));
+            return;
+        }
+        if waiting.due_at > self.now {
+            self.keep_for_later(waiting);
+        } else {
+            self.line_up(waiting);
+        }
+    }
+
+    fn keep_for_later(&mut self, waiting: Waiting) {
+        self.known.insert(waiting.key, Place::PutOff);
+        self.later.insert((waiting.due_at, waiting.key));
+        self.put_off.insert(waiting.key, waiting);
+    }
+
+    fn line_up(&mut self, waiting: Waiting) {
+        self.known.insert(waiting.key, Place::InLane);
+        let sender = waiting.submission.from.clone();
+        let lane = self.lanes.entry(sender.clone()).or_default();
+        lane.waiting.push_back(waiting);
+        if lane.waiting.len() == 1 {
+            if lane.free_at > self.now {
+                self.paced.insert((lane.free_at, sender));
+            } else {
+                self.turn.push_back(sender);
+            }
+        }
+    }
+
+    /// Moves what has become due back into line.
+    fn wake_due(&mut self) {
+        while let Some(&(at, key)) = self.later.first() {
+            if at > self.now {
+                break;
+            }
+            self.later.pop_first();
+            if let Some(waiting) = self.put_off.remove(&key) {
+                self.line_up(waiting);
+            }
+        }
+        while let Some((at, _)) = self.paced.first() {
+            if *at > self.now {
+                break;
+            }
+            if let Some((_, sender)) = self.paced.pop_first() {
+                self.turn.push_back(sender);
+            }
+        }
+    }
+
+    /// Fills batches as far as the window, the back-off and the senders' rates allow.
+    fn fill(&mut self) {
+        while self.now >= self.backoff.resume_at && self.in_flight < self.backoff.allowed {
+            let room = (self.backoff.allowed - self.in_flight).min(self.config.batch_max);
+            let mut batch = Vec::new();
+            while batch.len() < room {
+                let Some(waiting) = self.next_in_turn() else { break };
+                if waiting.expires_at.is_some_and(|at| at <= self.now) {
+                    self.known.remove(&waiting.key);
+                    let code = base::code::VALIDITY_EXPIRED;
+                    self.outputs.push_back(Output::Fail(waiting.key, code));
+                } else {
+                    batch.push(waiting);
+                }
+            }
+            if batch.is_empty() {
+                return;
+            }
+            self.open_window(batch);
+        }
+    }
+
+    fn next_in_turn(&mut self) -> Option<Waiting> {
+        let sender = self.turn.pop_front()?;
+        let lane = self.lanes.get_mut(&sender)?;
+        let waiting = lane.waiting.pop_front()?;
+        if self.config.sender_rate > 0 {
+            let per_segment = 1_000_000 / u64::from(self.config.sender_rate);
+            let takes = Duration::from_micros(per_segment * u64::from(waiting.segments.max(1)));
+            lane.free_at = lane.free_at.max(self.now) + takes;
+        }
+        if lane.waiting.is_empty() {
+            if lane.free_at <= self.now {
+                self.lanes.remove(&sender);
+            }
+        } else if lane.free_at > self.now {
+            self.paced.insert((lane.free_at, sender));
+        } else {
+            self.turn.push_back(sender);
+        }
+        Some(waiting)
+    }
+
+    fn open_window(&mut self, batch: Vec<Waiting>) {
+        let number = self.next_window;
+        self.next_window += 1;
+        let keys = batch.iter().map(|waiting| waiting.key).collect::<Vec<_>>();
+        for key in &keys {
+            self.known.insert(*key, Place::InWindow(number));
+        }
+        self.in_flight += batch.len();
+        let open = batch.len();
+        self.windows.insert(number, Window { waiting: batch, open });
+        self.outputs.push_back(Output::StoreWindow(number, keys));
+    }
+
+    fn window_stored(&mut self, number: u64) {
+        if let Some(window) = self.windows.get(&number) {
+            let submissions = window.waiting.iter().map(|w| w.submission.clone()).collect();
+            self.outputs.push_back(Output::Submit(submissions));
+        }
+    }
+
+    fn answered(&mut self, key: MessageKey, outcome: &SubmitOutcome) {
+        let Some(Place::InWindow(number)) = self.known.get(&key).copied() else { return };
+        let Some(window) = self.windows.get_mut(&number) else { return };
+        self.in_flight -= 1;
+        window.open -= 1;
+        self.known.remove(&key);
+        let retry = matches!(outcome, SubmitOutcome::Throttled | SubmitOutcome::Unreachable);
+        let again = window.waiting.iter().position(|w| w.key == key).filter(|_| retry);
+        let again = again.map(|index| window.waiting[index].clone());
+        if window.open == 0 {
+            self.windows.remove(&number);
+            self.outputs.push_back(Output::WindowDone(number));
+        }
+        match again {
+            Some(mut waiting) => {
+                self.hold_back();
+                waiting.due_at = self.backoff.resume_at;
+                self.outputs.push_back(Output::PutOff(key, waiting.due_at));
+                self.keep_for_later(waiting);
+            }
+            None => self.probe_up(),
+        }
+    }
+
+    /// The carrier can't keep up: half the window, and a pause that grows while nothing succeeds.
+    fn hold_back(&mut self) {
+        if self.backoff.resume_at > self.now {
+            return;
+        }
+        let pause = PAUSE_MIN.saturating_mul(1 << self.backoff.failures.min(10)).min(PAUSE_MAX);
+        self.backoff.failures += 1;
+        self.backoff.allowed = (self.backoff.allowed / 2).max(1);
+        self.backoff.resume_at = self.now + pause;
+    }
+
+    fn probe_up(&mut self) {
+        self.backoff.failures = 0;
+        if self.backoff.allowed < self.config.window_max {
+            self.backoff.allowed += 1;
+        }
+    }
+
+    fn withdrawn(&mut self, key: MessageKey) {
+        match self.known.get(&key) {
+            Some(Place::InLane) => {
+                for lane in self.lanes.values_mut() {
+                    lane.waiting.retain(|waiting| waiting.key != key);
+                }
+                self.lanes.retain(|_, lane| !lane.waiting.is_empty());
+                self.turn.retain(|sender| self.lanes.contains_key(sender));
+                self.paced.retain(|(_, sender)| self.lanes.contains_key(sender));
+                self.known.remove(&key);
+            }
+            Some(Place::PutOff) => {
+                if let Some(waiting) = self.put_off.remove(&key) {
+                    self.later.remove(&(waiting.due_at, key));
+                }
+                self.known.remove(&key);
+            }
+            Some(Place::InWindow(_)) | None => {}
+        }
+    }
+
+    fn load(&mut self) {
+        let room = self.config.memory_max.saturating_sub(self.known.len());
+        if self.loading || !self.table_has_more || room < self.config.memory_max / 2 {
+            return;
+        }
+        self.loading = true;
+        self.table_has_more = false;
+        self.outputs.push_back(Output::Load(room.min(self.config.memory_max / 2)));
+    }
+
+    fn loaded(&mut self, messages: Vec<Waiting>, more: bool, next_due: Option<Instant>) {
+        self.loading = false;
+        let brought = messages.iter().any(|waiting| !self.known.contains_key(&waiting.key));
+        // A load that brings only what is known already would be asked for again at once.
+        self.table_has_more |= more && brought;
+        messages.into_iter().for_each(|waiting| self.take(waiting));
+        let recheck = self.now + RECHECK;
+        self.load_at = Some(next_due.map_or(recheck, |at| at.max(self.now).min(recheck)));
+    }
+}
+
+impl Machine for Dispatcher {
+    type Input = Input;
+    type Output = Output;
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        self.now = now;
+        match input {
+            Input::Offer(messages) => messages.into_iter().for_each(|waiting| self.take(waiting)),
+            Input::Loaded { messages, more, next_due } => self.loaded(messages, more, next_due),
+            Input::WindowStored(number) => self.window_stored(number),
+            Input::Answered(key, outcome) => self.answered(key, &outcome),
+            Input::Withdrawn(key) => self.withdrawn(key),
+        }
+        self.wake_due();
+        self.fill();
+        self.load();
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.now = now;
+        if self.load_at.is_some_and(|at| at <= now) {
+            self.load_at = None;
+            self.table_has_more = true;
+        }
+        self.wake_due();
+        self.fill();
+        self.load();
+    }
+
+    fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        let later = self.later.first().map(|(at, _)| *at);
+        let paced = self.paced.first().map(|(at, _)| *at);
+        let held = (!self.turn.is_empty() && self.backoff.resume_at > self.now)
+            .then_some(self.backoff.resume_at);
+        let load = self.load_at.filter(|_| !self.loading);
+        [later, paced, held, load].into_iter().flatten().min()
+    }
+}

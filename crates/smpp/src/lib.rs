@@ -1,0 +1,4 @@
+//! SMPP and the text of short messages. For now the text: alphabets, segment counts, splitting.
+//! No sockets, clock or randomness.
+
+pub mod text;
