@@ -1,1 +1,14 @@
-//! Sockets.
+//! The edge that owns sockets and timers: the HTTP server, the HTTP client with its guard against
+//! private addresses, and the clock. Small and dull; what is decided is decided elsewhere.
+
+mod body;
+mod client;
+mod clock;
+mod guard;
+mod server;
+
+pub use body::Body;
+pub use client::{Answer, Client, ClientConfig, Limits, Outbound, SendError};
+pub use clock::{Clock, SystemClock};
+pub use guard::{Guard, InvalidRange};
+pub use server::{ServerConfig, Service, serve};

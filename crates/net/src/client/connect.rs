@@ -1,0 +1,90 @@
+//! Connections: resolve, ask the guard, connect, shake hands.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::{Origin, SendError, Sender, permitted};
+use crate::Guard;
+
+/// Makes connections.
+pub(super) struct Connector {
+    guard: Guard,
+    tls: TlsConnector,
+}
+
+impl Connector {
+    pub(super) fn new(guard: Guard) -> Self {
+        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("ring has the default protocol versions")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        Self { guard, tls: TlsConnector::from(Arc::new(config)) }
+    }
+
+    pub(super) async fn connect(
+        &self,
+        origin: &Origin,
+        limit: Duration,
+    ) -> Result<Sender, SendError> {
+        let connecting = self.stand(origin);
+        tokio::time::timeout(limit, connecting).await.unwrap_or(Err(SendError::ConnectTimeout))
+    }
+
+    async fn stand(&self, origin: &Origin) -> Result<Sender, SendError> {
+        let host = origin.host.trim_matches(['[', ']']);
+        let found = tokio::net::lookup_host((host, origin.port)).await;
+        let addresses: Vec<_> = found.map_err(|_| SendError::Dns)?.collect();
+        let permitted = permitted(&self.guard, &addresses);
+        if permitted.is_empty() {
+            return Err(if addresses.is_empty() { SendError::Dns } else { SendError::Refused });
+        }
+        let stream =
+            TcpStream::connect(&permitted[..]).await.map_err(|error| match error.kind() {
+                ErrorKind::ConnectionRefused => SendError::ConnectRefused,
+                ErrorKind::TimedOut => SendError::ConnectTimeout,
+                _ => SendError::Connect,
+            })?;
+        stream.set_nodelay(true).map_err(|_| SendError::Connect)?;
+        if !origin.tls {
+            return handshake(stream).await;
+        }
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| SendError::BadUrl)?;
+        let stream = self.tls.connect(name, stream).await.map_err(|error| {
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+            match inner {
+                Some(rustls::Error::InvalidCertificate(_)) => SendError::Certificate,
+                _ => SendError::Tls,
+            }
+        })?;
+        handshake(stream).await
+    }
+}
+
+async fn handshake<T>(stream: T) -> Result<Sender, SendError>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+        .await
+        .map_err(|_| SendError::Protocol)?;
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!(%error, "a webhook connection ended");
+        }
+    });
+    Ok(sender)
+}
