@@ -1,1 +1,26 @@
-//! Products.
+//! The products, a folder each, and what they share: the gateway and the registry.
+//!
+//! Calls go left, news goes right as events: `accounts` ← `webhooks`, `numbers`, `carriers` ←
+//! `messaging`. `dev` stands beside them and is mounted by the development mode alone.
+
+pub mod accounts;
+pub mod carriers;
+pub mod dev;
+pub mod gateway;
+pub mod messaging;
+pub mod numbers;
+pub mod webhooks;
+
+use store::Migration;
+
+/// The tables of every product, in the order of the products.
+pub fn migrations() -> Vec<Migration> {
+    [
+        accounts::MIGRATIONS,
+        webhooks::store::MIGRATIONS,
+        numbers::MIGRATIONS,
+        carriers::sim::MIGRATIONS,
+        messaging::MIGRATIONS,
+    ]
+    .concat()
+}

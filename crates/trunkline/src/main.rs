@@ -1,2 +1,66 @@
-//! The binary.
-fn main() {}
+//! Trunkline: communications behind Twilio's own API, in one binary.
+
+mod credentials;
+mod install;
+mod secrets;
+mod settings;
+mod welcome;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Settings;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Communications behind Twilio's own API.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run on this machine with simulated handsets, numbers to try and a clock to advance.
+    Dev(Box<Settings>),
+    /// Run as a server.
+    Serve(Box<Settings>),
+    /// Show or change the main account's credentials (while the server is stopped).
+    Credentials {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: credentials::Action,
+    },
+}
+
+fn main() -> ExitCode {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("TRUNKLINE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!(%error, "the runtime could not be started");
+            return ExitCode::FAILURE;
+        }
+    };
+    let outcome = runtime.block_on(async {
+        match arguments.command {
+            Command::Dev(settings) => install::run(*settings, install::Mode::Dev).await,
+            Command::Serve(settings) => install::run(*settings, install::Mode::Serve).await,
+            Command::Credentials { action } => credentials::run(action).await,
+        }
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "stopped");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -25,8 +25,8 @@ const REMEMBER: std::time::Duration = std::time::Duration::from_secs(5);
 pub struct Accounts {
     store: Store,
     master: Arc<MasterKey>,
-    remembered: RwLock<HashMap<AccountSid, (Instant, Arc<Account>)>>,
-    keys: RwLock<HashMap<KeySid, (Instant, Arc<Key>)>>,
+    remembered: Remembered<AccountSid, Account>,
+    keys: Remembered<KeySid, Key>,
     random: Mutex<Random>,
 }
 
@@ -80,13 +80,9 @@ impl Accounts {
     /// The account with this SID.
     pub async fn find(&self, sid: AccountSid) -> Result<Option<Arc<Account>>, StoreError> {
         let now = self.store.now();
-        let remembered = self.remembered.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, account)) = remembered.get(&sid)
-            && now.since(*at) < REMEMBER
-        {
-            return Ok(Some(Arc::clone(account)));
+        if let Some(account) = recall(&self.remembered, sid, now) {
+            return Ok(Some(account));
         }
-        drop(remembered);
         let master = Arc::clone(&self.master);
         let found =
             self.store.read(move |reader| store::find(reader, &master, sid)).await?.map(Arc::new);
@@ -110,10 +106,8 @@ impl Accounts {
     /// The API key with this SID.
     pub async fn find_key(&self, sid: KeySid) -> Result<Option<Arc<Key>>, StoreError> {
         let now = self.store.now();
-        if let Some((at, key)) = self.keys.read().unwrap_or_else(PoisonError::into_inner).get(&sid)
-            && now.since(*at) < REMEMBER
-        {
-            return Ok(Some(Arc::clone(key)));
+        if let Some(key) = recall(&self.keys, sid, now) {
+            return Ok(Some(key));
         }
         let master = Arc::clone(&self.master);
         let found =
@@ -125,6 +119,19 @@ impl Accounts {
         }
         Ok(found)
     }
+}
+
+type Remembered<K, V> = RwLock<HashMap<K, (Instant, Arc<V>)>>;
+
+/// What is remembered and still fresh.
+fn recall<K: Eq + std::hash::Hash, V>(
+    remembered: &Remembered<K, V>,
+    key: K,
+    now: Instant,
+) -> Option<Arc<V>> {
+    let remembered = remembered.read().unwrap_or_else(PoisonError::into_inner);
+    let (at, value) = remembered.get(&key)?;
+    (now.since(*at) < REMEMBER).then(|| Arc::clone(value))
 }
 
 /// A failure of the database is the caller's 500; what it may repeat is a 503.

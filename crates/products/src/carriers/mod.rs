@@ -4,6 +4,7 @@
 //! A carrier takes submissions and answers with events, in any order, at any time, on any thread.
 //! It owns its sockets and sessions; the ledger owns what is true of a message.
 
+pub mod faults;
 pub mod sim;
 
 use std::sync::Arc;

@@ -21,7 +21,7 @@ pub use limit::RateLimit;
 pub use place::{Place, find as find_place};
 pub use request::{Call, Request};
 pub use response::{ApiResult, Response};
-pub use routes::Routes;
+pub use routes::{Answering, Routes};
 use routes::{Endpoint, Found};
 use unimplemented::Operations;
 

@@ -10,14 +10,15 @@ use http::Method;
 use crate::accounts::Permission;
 use crate::gateway::{ApiResult, Call, Request};
 
-type Answer = Pin<Box<dyn Future<Output = ApiResult> + Send>>;
+/// A running handler.
+pub type Answering = Pin<Box<dyn Future<Output = ApiResult> + Send>>;
 
 /// What stands behind one method of one path.
 pub(crate) enum Endpoint {
     /// Needs a caller with the permission.
-    Guarded(Permission, Box<dyn Fn(Call) -> Answer + Send + Sync>),
+    Guarded(Permission, Box<dyn Fn(Call) -> Answering + Send + Sync>),
     /// Open to everybody: health, and media behind unguessable addresses.
-    Open(Box<dyn Fn(Request) -> Answer + Send + Sync>),
+    Open(Box<dyn Fn(Request) -> Answering + Send + Sync>),
 }
 
 /// Every route of one installation, by product.

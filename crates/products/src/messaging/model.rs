@@ -228,6 +228,9 @@ impl Flags {
     /// Feedback came: the recipient did what was hoped for.
     pub const CONFIRMED: i64 = 8;
 
+    /// Accepted, but above its `MaxPrice`: it can only fail.
+    pub const TOO_DEAR: i64 = 16;
+
     /// Whether a mark is set.
     pub fn has(self, mark: i64) -> bool {
         self.0 & mark != 0

@@ -51,8 +51,8 @@ pub struct Accepted {
     pub expires_at: Instant,
     /// What it will cost; a positive amount.
     pub price: Money,
-    /// Set when it is accepted but can only fail: the code.
-    pub doomed: Option<u32>,
+    /// Accepted as asked, but above `MaxPrice`: it can only fail.
+    pub too_dear: bool,
 }
 
 /// What a segment costs, and in which currency.
@@ -105,12 +105,9 @@ pub fn accept(
         false => 1,
     };
     let price = price(draft, segments, prices);
-    let doomed = draft
-        .price_max
-        .filter(|max| price.micros > max.micros)
-        .map(|_| code::PRICE_ABOVE_MAX);
+    let too_dear = draft.price_max.is_some_and(|max| price.micros > max.micros);
     let expires_at = now + Duration::from_secs(u64::from(draft.validity_s));
-    Ok(Accepted { from: from.to_string(), to: to.to_string(), segments, expires_at, price, doomed })
+    Ok(Accepted { from: from.to_string(), to: to.to_string(), segments, expires_at, price, too_dear })
 }
 
 fn check_content(draft: &Draft) -> Result<(), ApiError> {
@@ -143,7 +140,7 @@ fn recipient(to: &str) -> Result<Address, ApiError> {
         }
         Address::Channel { scheme, .. } => {
             let text = format!("No sender for the channel '{scheme}' is set up here");
-            Err(ApiError::new(code::FROM_NOT_CHANNEL, text))
+            Err(ApiError::new(code::CHANNELS_DIFFER, text))
         }
         _ => Err(invalid()),
     }

@@ -171,16 +171,15 @@ pub fn waiting(
     query.rows(&sql, &[queues.start.into(), queues.end.into(), due_at.into()], from_row)
 }
 
-/// When the next message of these queues is due.
+/// When the next message of these queues that is not due at `after` will be.
 pub fn next_waiting(
     query: &mut impl Query,
     queues: std::ops::Range<i64>,
+    after: Instant,
 ) -> Result<Option<Instant>, StoreError> {
-    let sql = "SELECT min(due_at) FROM messages WHERE queue >= ? AND queue < ?";
-    let found = query.row(sql, &[queues.start.into(), queues.end.into()], |row| {
-        row.instant_or_null(0)
-    })?;
-    Ok(found.flatten())
+    let sql = "SELECT min(due_at) FROM messages WHERE queue >= ? AND queue < ? AND due_at > ?";
+    let params = [queues.start.into(), queues.end.into(), after.into()];
+    Ok(query.row(sql, &params, |row| row.instant_or_null(0))?.flatten())
 }
 
 /// A change of a message's row.
@@ -299,7 +298,8 @@ pub fn opted_out(
     recipient: &str,
 ) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM opt_outs WHERE account = ? AND sender = ? AND recipient = ?";
-    let params = [(&account.bytes()).into(), sender.into(), recipient.into()];
+    let account = account.bytes();
+    let params = [(&account).into(), sender.into(), recipient.into()];
     Ok(query.row(sql, &params, |row| row.int(0))?.is_some())
 }
 
@@ -310,7 +310,8 @@ pub fn has_opt_outs(
     sender: &str,
 ) -> Result<bool, StoreError> {
     let sql = "SELECT 1 FROM opt_outs WHERE account = ? AND sender = ? LIMIT 1";
-    let params = [(&account.bytes()).into(), sender.into()];
+    let account = account.bytes();
+    let params = [(&account).into(), sender.into()];
     Ok(query.row(sql, &params, |row| row.int(0))?.is_some())
 }
 
@@ -482,4 +483,151 @@ pub fn remember_idempotent(
 /// Forgets idempotency keys older than a day.
 pub fn forget_idempotent(tx: &mut Tx<'_>, before: Instant) -> Result<u64, StoreError> {
     tx.execute("DELETE FROM idempotency_keys WHERE created_at < ?", &[before.into()])
+}
+
+/// A media file of a message.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// Its SID.
+    pub sid: base::MediaSid,
+    /// Which message it belongs to.
+    pub message: MessageKey,
+    /// `image/png`, …
+    pub content_type: String,
+    /// Where it came from.
+    pub source: String,
+    /// Octets; 0 until it is stored here.
+    pub size: i64,
+    /// When it was made.
+    pub created_at: Instant,
+}
+
+/// Writes media of messages.
+pub fn insert_media(tx: &mut Tx<'_>, media: &[Media]) -> Result<(), StoreError> {
+    for media in media {
+        tx.execute(
+            "INSERT INTO message_media (account, message, sid, content_type, source, size, \
+             created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            &[
+                (&media.message.account.bytes()).into(),
+                (&media.message.sid.bytes()).into(),
+                (&media.sid.bytes()).into(),
+                (&media.content_type).into(),
+                (&media.source).into(),
+                media.size.into(),
+                media.created_at.into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// The media of a message, in order.
+pub fn media_of(query: &mut impl Query, key: MessageKey) -> Result<Vec<Media>, StoreError> {
+    let sql = "SELECT sid, content_type, source, size, created_at FROM message_media \
+               WHERE account = ? AND message = ? ORDER BY sid";
+    let (account, message) = (key.account.bytes(), key.sid.bytes());
+    let params = [(&account).into(), (&message).into()];
+    query.rows(sql, &params, |row| {
+        Ok(Media {
+            sid: row.sid(0)?,
+            message: key,
+            content_type: row.text(1)?,
+            source: row.text(2)?,
+            size: row.int(3)?,
+            created_at: row.instant(4)?,
+        })
+    })
+}
+
+/// Removes one media file, or all of a message.
+pub fn delete_media(
+    tx: &mut Tx<'_>,
+    key: MessageKey,
+    sid: Option<base::MediaSid>,
+) -> Result<u64, StoreError> {
+    let (account, message) = (key.account.bytes(), key.sid.bytes());
+    let mut params: Vec<Value<'_>> = vec![(&account).into(), (&message).into()];
+    let sid = sid.map(Sid::bytes);
+    match &sid {
+        None => tx.execute("DELETE FROM message_media WHERE account = ? AND message = ?", &params),
+        Some(sid) => {
+            params.push(sid.into());
+            let sql = "DELETE FROM message_media WHERE account = ? AND message = ? AND sid = ?";
+            tx.execute(sql, &params)
+        }
+    }
+}
+
+/// Destroys the key and the text of a message.
+pub fn redact(tx: &mut Tx<'_>, key: MessageKey, event: (i64, i64)) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(
+        "UPDATE messages SET salt = NULL, body = NULL, updated_at = ?, event = ?, event_seq = ? \
+         WHERE account = ? AND sid = ?",
+        &[
+            now.into(),
+            event.0.into(),
+            event.1.into(),
+            (&key.account.bytes()).into(),
+            (&key.sid.bytes()).into(),
+        ],
+    )?;
+    Ok(())
+}
+
+/// Removes a message.
+pub fn delete(tx: &mut Tx<'_>, key: MessageKey) -> Result<u64, StoreError> {
+    let sql = "DELETE FROM messages WHERE account = ? AND sid = ?";
+    tx.execute(sql, &[(&key.account.bytes()).into(), (&key.sid.bytes()).into()])
+}
+
+/// Remembers that a recipient said STOP to a sender.
+pub fn opt_out(
+    tx: &mut Tx<'_>,
+    account: AccountSid,
+    sender: &str,
+    recipient: &str,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO opt_outs (account, sender, recipient, at) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (account, sender, recipient) DO NOTHING",
+        &[(&account.bytes()).into(), sender.into(), recipient.into(), now.into()],
+    )?;
+    Ok(())
+}
+
+/// Forgets that a recipient said STOP.
+pub fn opt_in(
+    tx: &mut Tx<'_>,
+    account: AccountSid,
+    sender: &str,
+    recipient: &str,
+) -> Result<(), StoreError> {
+    tx.execute(
+        "DELETE FROM opt_outs WHERE account = ? AND sender = ? AND recipient = ?",
+        &[(&account.bytes()).into(), sender.into(), recipient.into()],
+    )?;
+    Ok(())
+}
+
+/// Sets the marks of a message.
+pub fn set_marks(
+    tx: &mut Tx<'_>,
+    key: MessageKey,
+    flags: Flags,
+    event: (i64, i64),
+) -> Result<(), StoreError> {
+    tx.execute(
+        "UPDATE messages SET flags = ?, event = ?, event_seq = ? WHERE account = ? AND sid = ?",
+        &[
+            Value::Int(flags.0),
+            event.0.into(),
+            event.1.into(),
+            (&key.account.bytes()).into(),
+            (&key.sid.bytes()).into(),
+        ],
+    )?;
+    Ok(())
 }

@@ -4,14 +4,15 @@
 
 use std::collections::HashMap;
 
-use ::store::{NewEvent, StoreError, Tx};
-use base::{AccountSid, AnySid, ApiError, Instant, MasterKey, MessageSid, Money, ObjectKey};
+use ::store::{NewEvent, Query, StoreError, Tx, job};
+use base::{AccountSid, AnySid, ApiError, Instant, MasterKey, MessageSid, Money, ObjectKey, code};
 
 use crate::carriers::{
-    self, CarrierId, Receipt, ReceiptStatus, Submission, SubmitOutcome,
+    self, CarrierId, Inbound, Receipt, ReceiptStatus, Submission, SubmitOutcome,
 };
 use crate::messaging::dispatch::Waiting;
-use crate::messaging::model::{Draft, Flags, Message, MessageKey, Status};
+use crate::messaging::model::{Direction, Draft, Flags, Message, MessageKey, Status};
+use crate::messaging::opt_words::{self, Word};
 use crate::messaging::rules::{self, Facts, Prices, SenderFacts};
 use crate::messaging::store::{self, Change, NewRow};
 use crate::webhooks::{self, NewDelivery, Outbox};
@@ -25,6 +26,8 @@ pub struct Context {
     pub prices: Prices,
     /// Tells the application.
     pub outbox: Outbox,
+    /// Tells the job runner of a new job.
+    pub nudge: std::sync::Arc<dyn Fn(job::JobId) + Send + Sync>,
     /// Who delivers.
     pub carrier: CarrierId,
 }
@@ -73,7 +76,8 @@ pub fn accept(
                     keys.insert((draft.account, idempotency.key.clone()), outcomes.len());
                     remember(tx, &draft, message.key.sid)?;
                 }
-                waiting.push(to_waiting(&message, draft.body.clone(), draft.media, decided.doomed));
+                insert_media(tx, &message, &draft.media)?;
+                waiting.push(to_waiting(&message, draft.body.clone(), draft.media));
                 Ok(Accepted { message, body: draft.body, repeated: false })
             }
         });
@@ -150,16 +154,47 @@ impl Lookups {
     }
 }
 
+fn insert_media(tx: &mut Tx<'_>, message: &Message, urls: &[String]) -> Result<(), StoreError> {
+    let media: Vec<store::Media> = urls
+        .iter()
+        .map(|url| store::Media {
+            sid: tx.new_sid(),
+            message: message.key,
+            content_type: guess_type(url).to_owned(),
+            source: url.clone(),
+            size: 0,
+            created_at: message.created_at,
+        })
+        .collect();
+    store::insert_media(tx, &media)
+}
+
+/// By the address's ending, until it is fetched.
+fn guess_type(url: &str) -> &'static str {
+    let path = url.split(['?', '#']).next().unwrap_or_default();
+    match path.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "jpg" | "jpeg" => "image/jpeg",
+        "png" => "image/png",
+        "gif" => "image/gif",
+        "mp4" => "video/mp4",
+        "mp3" => "audio/mpeg",
+        "pdf" => "application/pdf",
+        "txt" => "text/plain",
+        _ => "application/octet-stream",
+    }
+}
+
 fn make(tx: &mut Tx<'_>, context: &Context, draft: &Draft, decided: &rules::Accepted) -> Message {
     let now = tx.now();
     let mut sid: MessageSid = tx.new_sid();
-    if !draft.media.is_empty() {
-        sid = sid.with_media();
-    }
+    sid = if draft.media.is_empty() { sid.without_media() } else { sid.with_media() };
     let salt = tx.random().salt();
     let nonce = tx.random().nonce();
     let key = ObjectKey::derive(&context.master, &salt);
-    let flags = if draft.feedback { Flags(Flags::FEEDBACK) } else { Flags::default() };
+    let mut flags = if draft.feedback { Flags(Flags::FEEDBACK) } else { Flags::default() };
+    if decided.too_dear {
+        flags = flags.with(Flags::TOO_DEAR);
+    }
     Message {
         key: MessageKey { account: draft.account, sid },
         direction: draft.direction,
@@ -220,13 +255,21 @@ fn write_accepted(
     store::insert(tx, &rows)
 }
 
-/// A message as the dispatcher needs it.
-pub fn to_waiting(
+/// A message of the table as the dispatcher needs it.
+pub fn reload(
+    query: &mut impl Query,
+    context: &Context,
     message: &Message,
-    body: String,
-    media: Vec<String>,
-    doomed: Option<u32>,
-) -> Waiting {
+) -> Result<Waiting, StoreError> {
+    let media = match message.media {
+        0 => Vec::new(),
+        _ => store::media_of(query, message.key)?.into_iter().map(|media| media.source).collect(),
+    };
+    Ok(to_waiting(message, open_body(&context.master, message), media))
+}
+
+fn to_waiting(message: &Message, body: String, media: Vec<String>) -> Waiting {
+    let too_dear = message.flags.has(Flags::TOO_DEAR);
     Waiting {
         key: message.key,
         submission: Submission {
@@ -240,7 +283,7 @@ pub fn to_waiting(
         segments: message.segments,
         due_at: message.created_at,
         expires_at: message.expires_at,
-        doomed,
+        doomed: too_dear.then_some(code::PRICE_ABOVE_MAX),
     }
 }
 
@@ -279,7 +322,10 @@ pub fn answered(
         if let Some(reference) = &carrier_ref {
             early.extend(store::take_parked(tx, reference)?.map(|receipt| (*key, receipt)));
         }
-        let flags = message.flags;
+        let mut flags = message.flags;
+        if flags.has(Flags::UNCERTAIN) && status == Status::Sent {
+            flags = flags.with(Flags::REPEATED);
+        }
         steps.push(Step { message, status, error, carrier_ref, flags });
     }
     write_steps(tx, context, steps)?;
@@ -292,12 +338,14 @@ pub fn answered(
     write_steps(tx, context, overtaken)
 }
 
-/// Receipts: advance the statuses, park those whose submit response is not here yet.
+/// Receipts: advance the statuses, park those whose submit response is not here yet. Answers the
+/// messages that were still waiting here: their receipt proves that they were submitted.
 pub fn receipts(
     tx: &mut Tx<'_>,
     context: &Context,
     receipts: &[Receipt],
-) -> Result<(), StoreError> {
+) -> Result<Vec<MessageKey>, StoreError> {
+    let mut seen = std::collections::HashSet::new();
     let mut steps: Vec<Step> = Vec::with_capacity(receipts.len());
     for receipt in receipts {
         let (status, error) = match receipt.status {
@@ -313,14 +361,17 @@ pub fn receipts(
             None if by_key.is_some() => {}
             None => store::park(tx, receipt, status, error)?,
             // The same receipt twice in one batch: the first one counts.
-            Some(message) if steps.iter().any(|step| step.message.key == message.key) => {}
+            Some(message) if !seen.insert(message.key) => {}
             Some(message) => {
                 let flags = message.flags;
                 steps.push(Step { message, status, error, carrier_ref: None, flags });
             }
         }
     }
-    write_steps(tx, context, steps)
+    let waiting = steps.iter().filter(|step| step.message.status == Status::Queued);
+    let proven = waiting.map(|step| step.message.key).collect();
+    write_steps(tx, context, steps)?;
+    Ok(proven)
 }
 
 /// Fails messages that were not handed to the carrier.
@@ -336,6 +387,13 @@ pub fn fail(
         steps.push(Step { message, status: Status::Failed, error: *error, carrier_ref: None, flags });
     }
     write_steps(tx, context, steps)
+}
+
+/// Calls back a message that waits.
+pub fn cancel(tx: &mut Tx<'_>, context: &Context, message: Message) -> Result<(), StoreError> {
+    let flags = message.flags;
+    let step = Step { message, status: Status::Canceled, error: 0, carrier_ref: None, flags };
+    write_steps(tx, context, vec![step])
 }
 
 /// Writes steps: events, rows, callbacks. Steps that would lead back are left out.
@@ -367,10 +425,13 @@ fn write_steps(tx: &mut Tx<'_>, context: &Context, steps: Vec<Step>) -> Result<(
     context.outbox.enqueue(tx, deliveries)
 }
 
+/// Small and written by hand: this is the hot path.
 fn facts_of(step: &Step) -> String {
-    match step.error {
-        0 => "{}".to_owned(),
-        error => format!("{{\"error\":{error}}}"),
+    let repeated = step.flags.has(Flags::REPEATED) && step.status == Status::Sent;
+    match (step.error, repeated) {
+        (0, false) => "{}".to_owned(),
+        (0, true) => "{\"repeated\":true}".to_owned(),
+        (error, _) => format!("{{\"error\":{error}}}"),
     }
 }
 
@@ -420,7 +481,6 @@ fn callback_of(step: &Step) -> Option<NewDelivery> {
         to: &message.to,
         status: step.status.name(),
         error: Some(step.error).filter(|error| *error != 0),
-        raw_done_date: None,
     };
     Some(NewDelivery {
         account: message.key.account,
@@ -449,4 +509,80 @@ pub fn mark_uncertain(
     }
     store::mark_waiting(tx, &marks)?;
     Ok(marks.into_iter().map(|(key, ..)| key).collect())
+}
+
+/// Texts from handsets: messages, STOP words, and the job that asks the application.
+pub fn inbound(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    texts: Vec<Inbound>,
+) -> Result<(), StoreError> {
+    for text in texts {
+        let Some(number) = numbers::sender(tx, &text.to)? else {
+            tracing::info!("a text to a number that nobody holds was dropped");
+            continue;
+        };
+        let word = opt_words::recognise(&text.body);
+        match word {
+            Some(Word::Stop) => store::opt_out(tx, number.account, &text.to, &text.from)?,
+            Some(Word::Start) => store::opt_in(tx, number.account, &text.to, &text.from)?,
+            Some(Word::Help) | None => {}
+        }
+        let message = received(tx, context, &text, &number);
+        let event = tx.emit(NewEvent {
+            account: number.account,
+            object: AnySid::from(message.key.sid),
+            object_seq: 1,
+            previous: 0,
+            kind: "messaging.message.received",
+            facts: "{}",
+        })?;
+        let message = Message { event: (event, 1), ..message };
+        let now = tx.now();
+        store::insert(tx, &[NewRow { message: &message, queue: None, due_at: now }])?;
+        insert_media(tx, &message, &text.media)?;
+        let sid = message.key.sid.to_string();
+        let payload = serde_json::json!({ "message": sid, "number": number.sid.to_string(),
+            "word": word.map(Word::name) });
+        let id = job::add(tx, number.account, INBOUND_JOB, now, &payload.to_string())?;
+        let nudge = std::sync::Arc::clone(&context.nudge);
+        tx.after_commit(move || nudge(id));
+    }
+    Ok(())
+}
+
+/// The kind of job that asks the application about an inbound message.
+pub const INBOUND_JOB: &str = "messaging.inbound";
+
+fn received(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    text: &Inbound,
+    number: &numbers::OwnedNumber,
+) -> Message {
+    let now = tx.now();
+    let mut sid: MessageSid = tx.new_sid();
+    sid = if text.media.is_empty() { sid.without_media() } else { sid.with_media() };
+    let (salt, nonce) = (tx.random().salt(), tx.random().nonce());
+    let sealed = ObjectKey::derive(&context.master, &salt).seal(nonce, text.body.as_bytes());
+    Message {
+        key: MessageKey { account: number.account, sid },
+        direction: Direction::Inbound,
+        status: Status::Received,
+        from: text.from.clone(),
+        to: text.to.clone(),
+        segments: smpp::text::segments(&text.body, false).count,
+        media: u32::try_from(text.media.len()).unwrap_or_default(),
+        error: 0,
+        price: None,
+        created_at: now,
+        updated_at: now,
+        sent_at: Some(now),
+        expires_at: None,
+        callback: None,
+        event: (0, 1),
+        salt: Some(salt),
+        body: Some(sealed),
+        flags: Flags::default(),
+    }
 }

@@ -1,0 +1,130 @@
+//! The development contract: handsets, clock and faults. Mounted by `dev`, never by `serve`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{ApiError, code};
+use http::Method;
+use net::SystemClock;
+use serde_json::json;
+
+use crate::accounts::{Permission, Verb, store_error};
+use crate::carriers::faults;
+use crate::carriers::sim::{HandsetMessage, SimCarrier};
+use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
+
+/// What the routes reach.
+pub struct Dev {
+    /// The handsets.
+    pub carrier: Arc<SimCarrier>,
+    /// The clock that can be advanced.
+    pub clock: Arc<SystemClock>,
+}
+
+/// Adds the routes.
+pub fn routes(routes: &mut Routes, state: &Arc<Dev>) {
+    let on = Permission::new;
+    type Handler = fn(Arc<Dev>, Call) -> Answering;
+    let list: [(Method, &str, Permission, Handler); 6] = [
+        (Method::GET, "/dev/handsets/{E164}/messages", on("dev/handsets", Verb::List), |s, c| {
+            Box::pin(inbox(s, c))
+        }),
+        (Method::POST, "/dev/handsets/{E164}/messages", on("dev/handsets", Verb::Create), |s, c| {
+            Box::pin(send(s, c))
+        }),
+        (Method::POST, "/dev/clock/advance", on("dev/clock", Verb::Update), |s, c| {
+            Box::pin(advance(s, c))
+        }),
+        (Method::GET, "/dev/faults", on("dev/faults", Verb::List), |s, _| {
+            Box::pin(async move { Ok(Response::ok(&list_faults(&s))) })
+        }),
+        (Method::POST, "/dev/faults", on("dev/faults", Verb::Create), |s, c| {
+            Box::pin(add_fault(s, c))
+        }),
+        (Method::DELETE, "/dev/faults", on("dev/faults", Verb::Delete), |s, _| {
+            Box::pin(async move {
+                s.carrier.faults().clear();
+                Ok(Response::deleted())
+            })
+        }),
+    ];
+    for (method, path, permission, handler) in list {
+        routes.on("", method, path, permission, state, handler);
+    }
+}
+
+async fn inbox(state: Arc<Dev>, call: Call) -> ApiResult {
+    let handset = number(call.request.segment("E164"));
+    let messages = state.carrier.inbox(handset).await.map_err(store_error)?;
+    let messages: Vec<_> = messages.iter().map(view).collect();
+    Ok(Response::ok(&json!({ "messages": messages })))
+}
+
+fn view(message: &HandsetMessage) -> serde_json::Value {
+    let (from, to) = match message.outgoing {
+        true => (&message.handset, &message.peer),
+        false => (&message.peer, &message.handset),
+    };
+    json!({
+        "sid": message.sid.to_string(),
+        "from": from,
+        "to": to,
+        "body": message.body,
+        "media": message.media,
+        "received_at": message.received_at.to_iso8601(),
+    })
+}
+
+async fn send(state: Arc<Dev>, call: Call) -> ApiResult {
+    let form = &call.request.form;
+    let to = form.get("to").ok_or_else(|| ApiError::new(code::BAD_REQUEST, "'to' is missing"))?;
+    let media = form.get_all("mediaUrl").map(str::to_owned).collect();
+    let body = form.get("body").unwrap_or_default().to_owned();
+    let from = number(call.request.segment("E164"));
+    let (to, sender) = (number(to), from.clone());
+    let sid = state
+        .carrier
+        .send_from_handset(sender, to.clone(), body.clone(), media)
+        .await
+        .map_err(store_error)?;
+    let json = json!({ "sid": sid.to_string(), "from": from, "to": to, "body": body });
+    Ok(Response::created(&json))
+}
+
+/// Numbers are given with or without the plus, which many clients turn into a space.
+fn number(text: &str) -> String {
+    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    format!("+{digits}")
+}
+
+async fn advance(state: Arc<Dev>, call: Call) -> ApiResult {
+    let seconds = call.request.form.get("seconds").and_then(|text| text.parse::<f64>().ok());
+    let seconds = seconds.filter(|seconds| (0.0..=315_360_000.0).contains(seconds));
+    let seconds = seconds.ok_or_else(|| {
+        ApiError::new(code::BAD_REQUEST, "'seconds' must be a number from 0 to 315360000")
+    })?;
+    state.clock.advance(Duration::from_secs_f64(seconds));
+    let now = net::Clock::now(&*state.clock);
+    Ok(Response::ok(&json!({ "now": now.to_iso8601(), "running": 0 })))
+}
+
+async fn add_fault(state: Arc<Dev>, call: Call) -> ApiResult {
+    let form = &call.request.form;
+    let effect = form.get("effect").unwrap_or_default();
+    let number = ["code", "per_second", "seconds"].into_iter().find_map(|name| form.get(name));
+    let number = number.map(str::parse).transpose().map_err(|_| {
+        ApiError::new(code::BAD_REQUEST, "code, per_second and seconds are whole numbers")
+    })?;
+    let fault = faults::parse(effect, form.get("prefix").unwrap_or_default(), number)
+        .map_err(|text| ApiError::new(code::BAD_REQUEST, text))?;
+    state.carrier.faults().add(fault);
+    Ok(Response::json(http::StatusCode::CREATED, list_faults(&state).to_string()))
+}
+
+fn list_faults(state: &Dev) -> serde_json::Value {
+    let faults = state.carrier.faults();
+    let faults = faults.list().iter().map(|fault| {
+        json!({ "prefix": fault.prefix, "effect": format!("{:?}", fault.effect) })
+    });
+    json!({ "faults": faults.collect::<Vec<_>>() })
+}

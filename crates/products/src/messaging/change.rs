@@ -1,0 +1,107 @@
+//! Changes that the API asks of a message: cancel, redact, remove, feedback.
+
+use ::store::{NewEvent, StoreError, Tx};
+use base::{AnySid, ApiError};
+use http::StatusCode;
+
+use crate::accounts::store_error;
+use crate::gateway::{ApiResult, Response};
+use crate::messaging::model::{Flags, Message, MessageKey, Status};
+use crate::messaging::worker::Event;
+use crate::messaging::{Messaging, store, work};
+use crate::webhooks;
+
+impl Messaging {
+    /// Calls back a message that was not sent yet.
+    pub(super) async fn cancel(&self, key: MessageKey) -> Result<Option<Message>, ApiError> {
+        let context = std::sync::Arc::clone(&self.context);
+        let unit = move |tx: &mut Tx<'_>| {
+            let Some(message) = store::find(tx, key)? else { return Ok(Ok(None)) };
+            if !message.status.may_become(Status::Canceled) || message.status == Status::Sent {
+                return Ok(Err(message.status));
+            }
+            work::cancel(tx, &context, message)?;
+            store::find(tx, key).map(Ok)
+        };
+        let outcome = self.store.write::<_, StoreError, _>(unit).await.map_err(store_error)?;
+        let message = outcome.map_err(|status| {
+            let text = format!("A message that is {} cannot be canceled", status.name());
+            ApiError::new(base::code::NOT_COMPLETE, text)
+        })?;
+        // The dispatcher only stops with the program.
+        let _ = self.dispatcher.send(Event::Withdrawn(key));
+        Ok(message)
+    }
+
+    /// Destroys the key of a message's content, here and in what was recorded of its webhooks.
+    pub(super) async fn redact(&self, key: MessageKey) -> Result<Option<Message>, ApiError> {
+        let unit = move |tx: &mut Tx<'_>| {
+            let Some(message) = store::find(tx, key)? else { return Ok(None) };
+            let event = note(tx, &message, "messaging.message.redacted")?;
+            store::redact(tx, key, event)?;
+            store::delete_media(tx, key, None)?;
+            webhooks::store::redact(tx, AnySid::from(key.sid))?;
+            store::find(tx, key)
+        };
+        self.store.write::<_, StoreError, _>(unit).await.map_err(store_error)
+    }
+
+    /// Removes a message with its media.
+    pub(super) async fn remove(&self, key: MessageKey) -> Result<(), ApiError> {
+        let unit = move |tx: &mut Tx<'_>| {
+            if let Some(message) = store::find(tx, key)? {
+                note(tx, &message, "messaging.message.deleted")?;
+            }
+            store::delete_media(tx, key, None)?;
+            webhooks::store::redact(tx, AnySid::from(key.sid))?;
+            store::delete(tx, key)
+        };
+        self.store.write::<_, StoreError, _>(unit).await.map_err(store_error)?;
+        Ok(())
+    }
+
+    /// Records whether the recipient did what was hoped for.
+    pub(super) async fn record_feedback(
+        &self,
+        key: MessageKey,
+        confirmed: bool,
+    ) -> Result<(), ApiError> {
+        let unit = move |tx: &mut Tx<'_>| {
+            let Some(message) = store::find(tx, key)? else { return Ok(()) };
+            let kind = if confirmed {
+                "messaging.feedback.confirmed"
+            } else {
+                "messaging.feedback.unconfirmed"
+            };
+            let event = note(tx, &message, kind)?;
+            let kept = message.flags.0 & !Flags::CONFIRMED;
+            let flags = Flags(kept | if confirmed { Flags::CONFIRMED } else { 0 });
+            store::set_marks(tx, key, flags, event)
+        };
+        self.store.write::<_, StoreError, _>(unit).await.map_err(store_error)
+    }
+
+    /// The bytes of a media file: from the blobs when it was stored, else a way to its source.
+    pub(super) async fn media_content(&self, media: &store::Media) -> ApiResult {
+        let response =
+            Response::bytes(StatusCode::TEMPORARY_REDIRECT, "text/plain", bytes::Bytes::new());
+        Ok(response.with("location", media.source.clone()))
+    }
+}
+
+fn note(
+    tx: &mut Tx<'_>,
+    message: &Message,
+    kind: &'static str,
+) -> Result<(i64, i64), StoreError> {
+    let seq = message.event.1 + 1;
+    let id = tx.emit(NewEvent {
+        account: message.key.account,
+        object: AnySid::from(message.key.sid),
+        object_seq: seq,
+        previous: message.event.0,
+        kind,
+        facts: "{}",
+    })?;
+    Ok((id, seq))
+}

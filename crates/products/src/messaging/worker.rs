@@ -1,0 +1,264 @@
+//! The driver of the dispatcher: loads, writes windows down, submits, and takes what the carrier
+//! tells.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::store::{Batch, StoreError, Tx};
+use base::Instant;
+use machine::Machine;
+use tokio::sync::mpsc;
+
+use crate::carriers::{self, Carrier, CarrierEvent, CarrierId, Receipt, SubmitOutcome};
+use crate::messaging::dispatch::{Config, Dispatcher, Input, Output, Waiting};
+use crate::messaging::work::{self, Context};
+use crate::messaging::{MessageKey, Messaging, store};
+
+/// What the dispatcher's driver is told.
+pub enum Event {
+    /// Messages were accepted.
+    Offer(Vec<Waiting>),
+    /// A load ended.
+    Loaded(Vec<Waiting>, bool, Option<Instant>),
+    /// A window is on disk, in the row with this id.
+    WindowStored(u64, [u8; 16]),
+    /// The carrier answered, and the answer is on disk.
+    Answered(Vec<(MessageKey, SubmitOutcome)>),
+    /// A message was called back or removed.
+    Withdrawn(MessageKey),
+}
+
+/// The receiving end of a dispatcher.
+pub struct Mailbox(pub(super) mpsc::UnboundedReceiver<Event>);
+
+/// How the dispatcher runs.
+#[derive(Clone)]
+pub struct RunConfig {
+    /// Which carrier's queues it drives.
+    pub carrier: CarrierId,
+    /// Segments a second for each sender; 0 means no limit.
+    pub sender_rate: u32,
+    /// How long uncertain messages wait for receipts that explain them.
+    pub grace: Duration,
+    /// What the units of work need.
+    pub context: Arc<Context>,
+}
+
+/// Takes a batch of carrier events into the ledger; acknowledges after the commit.
+pub(super) fn take_events(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    events: Vec<CarrierEvent>,
+    dispatcher: &mpsc::UnboundedSender<Event>,
+) -> Result<Vec<()>, StoreError> {
+    let count = events.len();
+    let mut answers = Vec::with_capacity(count);
+    let mut receipts: Vec<Receipt> = Vec::with_capacity(count);
+    let mut acknowledgements = Vec::with_capacity(count);
+    let mut inbound = Vec::new();
+    for event in events {
+        match event {
+            CarrierEvent::Answered { key, outcome } => {
+                answers.extend(MessageKey::from_bytes(&key).map(|key| (key, outcome)));
+            }
+            CarrierEvent::Receipt(receipt, acknowledge) => {
+                receipts.push(receipt);
+                acknowledgements.push(acknowledge);
+            }
+            CarrierEvent::Inbound(text, acknowledge) => {
+                inbound.push(text);
+                acknowledgements.push(acknowledge);
+            }
+        }
+    }
+    work::answered(tx, context, &answers)?;
+    let proven = work::receipts(tx, context, &receipts)?;
+    work::inbound(tx, context, inbound)?;
+    let dispatcher = dispatcher.clone();
+    tx.after_commit(move || {
+        acknowledgements.into_iter().for_each(carriers::Acknowledge::done);
+        // Without a dispatcher there is nobody to tell.
+        if !answers.is_empty() {
+            let _ = dispatcher.send(Event::Answered(answers));
+        }
+        for key in proven {
+            let _ = dispatcher.send(Event::Withdrawn(key));
+        }
+    });
+    Ok(vec![(); count])
+}
+
+struct Driver {
+    messaging: Arc<Messaging>,
+    carrier: Carrier,
+    config: RunConfig,
+    dispatcher: Dispatcher,
+    windows: HashMap<u64, [u8; 16]>,
+    failing: Batch<(MessageKey, u32), ()>,
+    putting_off: Batch<(MessageKey, Instant), ()>,
+    closing: Batch<[u8; 16], ()>,
+}
+
+pub(super) async fn run(
+    messaging: Arc<Messaging>,
+    carrier: Carrier,
+    config: RunConfig,
+    mailbox: Mailbox,
+) {
+    let grace = config.grace;
+    let marked = messaging.store.write(move |tx| work::mark_uncertain(tx, grace)).await;
+    match marked {
+        Ok(keys) if keys.is_empty() => {}
+        Ok(keys) => tracing::warn!(messages = keys.len(), "were in flight when the program ended"),
+        Err(error) => tracing::error!(%error, "uncertain messages could not be marked"),
+    }
+    let machine = Dispatcher::new(
+        Config {
+            window_max: carrier.window_max(),
+            batch_max: 500,
+            memory_max: 50_000,
+            sender_rate: config.sender_rate,
+        },
+        messaging.clock.now(),
+    );
+    let (store, context) = (messaging.store.clone(), Arc::clone(&config.context));
+    let driver = Driver {
+        failing: Batch::new(store.clone(), move |tx, failures: Vec<_>| {
+            work::fail(tx, &context, &failures)?;
+            Ok(vec![(); failures.len()])
+        }),
+        putting_off: Batch::new(store.clone(), |tx, keys: Vec<_>| {
+            store::put_off(tx, &keys)?;
+            Ok(vec![(); keys.len()])
+        }),
+        closing: Batch::new(store, |tx, ids: Vec<_>| {
+            store::close_windows(tx, &ids)?;
+            Ok(vec![(); ids.len()])
+        }),
+        messaging,
+        carrier,
+        config,
+        dispatcher: machine,
+        windows: HashMap::new(),
+    };
+    driver.run(mailbox).await;
+}
+
+impl Driver {
+    async fn run(mut self, Mailbox(mut mailbox): Mailbox) {
+        let clock = Arc::clone(&self.messaging.clock);
+        loop {
+            self.dispatcher.tick(clock.now());
+            self.drain();
+            let wake_at = self.dispatcher.wake_at();
+            let sleep = async {
+                match wake_at {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = mailbox.recv() => match event {
+                    Some(event) => self.take(event),
+                    None => return,
+                },
+                () = sleep => {}
+            }
+            while let Ok(event) = mailbox.try_recv() {
+                self.take(event);
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        let now = self.messaging.clock.now();
+        match event {
+            Event::Offer(messages) => self.dispatcher.handle(now, Input::Offer(messages)),
+            Event::Loaded(messages, more, next_due) => {
+                self.dispatcher.handle(now, Input::Loaded { messages, more, next_due });
+            }
+            Event::WindowStored(number, row) => {
+                self.windows.insert(number, row);
+                self.dispatcher.handle(now, Input::WindowStored(number));
+            }
+            Event::Answered(answers) => {
+                for (key, outcome) in answers {
+                    self.dispatcher.handle(now, Input::Answered(key, outcome));
+                }
+            }
+            Event::Withdrawn(key) => self.dispatcher.handle(now, Input::Withdrawn(key)),
+        }
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        let (mut failures, mut put_off, mut done) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(output) = self.dispatcher.poll() {
+            match output {
+                Output::StoreWindow(number, keys) => self.store_window(number, keys),
+                Output::Submit(submissions) => self.carrier.submit(submissions),
+                Output::WindowDone(number) => done.extend(self.windows.remove(&number)),
+                Output::Fail(key, code) => failures.push((key, code)),
+                Output::PutOff(key, at) => put_off.push((key, at)),
+                Output::Load(limit) => self.load(limit),
+            }
+        }
+        let sent = [
+            self.failing.send(failures),
+            self.putting_off.send(put_off),
+            self.closing.send(done),
+        ];
+        for error in sent.into_iter().filter_map(Result::err) {
+            // Each of them is found again by a later load or at the next start.
+            tracing::warn!(%error, "the dispatcher could not write");
+        }
+    }
+
+    fn store_window(&self, number: u64, keys: Vec<MessageKey>) {
+        let (store, events) = (self.messaging.store.clone(), self.messaging.dispatcher.clone());
+        tokio::spawn(async move {
+            loop {
+                let keys = keys.clone();
+                match store.write(move |tx| store::open_window(tx, &keys)).await {
+                    Ok(row) => {
+                        // The dispatcher only stops with the program.
+                        let _ = events.send(Event::WindowStored(number, row));
+                        return;
+                    }
+                    Err(StoreError::Closed) => return,
+                    Err(error) => {
+                        tracing::warn!(%error, "a window could not be written; trying again");
+                        tokio::time::sleep(Duration::from_millis(200)).await;
+                    }
+                }
+            }
+        });
+    }
+
+    fn load(&self, limit: usize) {
+        let messaging = Arc::clone(&self.messaging);
+        let queues = carriers::queues_of(self.config.carrier);
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        let context = Arc::clone(&self.config.context);
+        tokio::spawn(async move {
+            let now = messaging.clock.now();
+            let read = messaging.store.read(move |reader| {
+                let found = store::waiting(reader, queues.clone(), now, limit)?;
+                let mut waiting = Vec::with_capacity(found.len());
+                for message in &found {
+                    waiting.push(work::reload(reader, &context, message)?);
+                }
+                let next = store::next_waiting(reader, queues, now)?;
+                Ok::<_, StoreError>((waiting, next))
+            });
+            let (waiting, next) = read.await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "waiting messages could not be loaded");
+                (Vec::new(), None)
+            });
+            let more = waiting.len() as u32 == limit;
+            // The dispatcher only stops with the program.
+            let _ = messaging.dispatcher.send(Event::Loaded(waiting, more, next));
+        });
+    }
+}

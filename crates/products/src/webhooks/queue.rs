@@ -1,0 +1,341 @@
+//! The delivery queue: which callback is sent next. A machine: no table, no socket.
+//!
+//! - Callbacks of one object go out in the order of its events: a later one waits until the
+//!   earlier one succeeded or was given up. Those of different objects never wait for each other.
+//! - Endpoints (scheme, host and port) take turns, and each has its own limit in flight, so that
+//!   one that hangs holds back nobody else. After [`TRIP_AFTER`] outages in a row an endpoint's
+//!   limit falls to [`TRIPPED_LIMIT`] until it answers again: its callbacks go on by their own
+//!   policy, but slowly.
+//! - Memory is bounded: what does not fit stays in the table and is loaded later.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+use base::{AnySid, Instant};
+use machine::Machine;
+
+use crate::webhooks::overrides::Overrides;
+use crate::webhooks::policy::{self, Next, Outcome, Policy};
+
+/// Outages in a row after which an endpoint is held back.
+pub const TRIP_AFTER: u32 = 5;
+
+/// Requests in flight at an endpoint that is held back.
+pub const TRIPPED_LIMIT: usize = 4;
+
+/// Which delivery: an object and the number of its event.
+pub type Key = (AnySid, i64);
+
+/// Bounds of the queue.
+#[derive(Clone, Copy, Debug)]
+pub struct Config {
+    /// Requests in flight in all.
+    pub in_flight_max: usize,
+    /// Requests in flight at one endpoint.
+    pub endpoint_max: usize,
+    /// Deliveries kept in memory.
+    pub memory_max: usize,
+    /// When to try again.
+    pub policy: Policy,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let policy = Policy::Twilio;
+        Self { in_flight_max: 1_024, endpoint_max: 128, memory_max: 50_000, policy }
+    }
+}
+
+/// A delivery as the queue knows it.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Which one.
+    pub key: Key,
+    /// Scheme, host and port.
+    pub endpoint: String,
+    /// Not before.
+    pub due_at: Instant,
+    /// Tries so far.
+    pub attempts: u32,
+    /// How it is made and repeated.
+    pub overrides: Overrides,
+}
+
+/// What the queue is told.
+#[derive(Debug)]
+pub enum Input {
+    /// A delivery to be made; one that is known already is passed over.
+    Enqueue(Item),
+    /// A try ended.
+    Finished {
+        /// Which delivery.
+        key: Key,
+        /// How.
+        outcome: Outcome,
+        /// What the answer asked for.
+        retry_after: Option<Duration>,
+        /// Spreads retries.
+        entropy: u64,
+    },
+}
+
+/// What the queue wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Send it now; this is try number so-and-so, from 1.
+    Attempt(Key, u32),
+    /// Write down how a try ended and what follows.
+    Record(Key, Verdict),
+}
+
+/// What follows from a try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Delivered.
+    Delivered,
+    /// Again at this instant.
+    RetryAt(Instant),
+    /// Given up.
+    Exhausted,
+}
+
+struct Entry {
+    item: Item,
+    first_at: Option<Instant>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Behind an earlier one of its object, or not due yet.
+    Waiting,
+    /// In its endpoint's line.
+    Ready,
+    /// Being sent.
+    InFlight,
+}
+
+#[derive(Default)]
+struct Endpoint {
+    ready: VecDeque<Key>,
+    in_flight: usize,
+    outages: u32,
+    in_turn: bool,
+}
+
+/// The queue.
+pub struct DeliveryQueue {
+    config: Config,
+    now: Instant,
+    entries: HashMap<Key, Entry>,
+    objects: HashMap<AnySid, BTreeSet<i64>>,
+    endpoints: BTreeMap<String, Endpoint>,
+    turn: VecDeque<String>,
+    later: BTreeSet<(Instant, Key)>,
+    in_flight: usize,
+    dropped: bool,
+    outputs: VecDeque<Output>,
+}
+
+impl DeliveryQueue {
+    /// An empty queue.
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            now: Instant::default(),
+            entries: HashMap::new(),
+            objects: HashMap::new(),
+            endpoints: BTreeMap::new(),
+            turn: VecDeque::new(),
+            later: BTreeSet::new(),
+            in_flight: 0,
+            dropped: false,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Deliveries in memory.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether deliveries were left in the table and there is room for them again. Asking resets.
+    pub fn wants_more(&mut self) -> bool {
+        let wants = self.dropped && self.entries.len() < self.config.memory_max / 2;
+        self.dropped &= !wants;
+        wants
+    }
+
+    fn enqueue(&mut self, item: Item) {
+        if self.entries.contains_key(&item.key) {
+            return;
+        }
+        if self.entries.len() >= self.config.memory_max {
+            self.dropped = true;
+            return;
+        }
+        let key = item.key;
+        self.objects.entry(key.0).or_default().insert(key.1);
+        self.entries.insert(key, Entry { item, first_at: None, stage: Stage::Waiting });
+        self.advance(key.0);
+    }
+
+    /// Lets the first delivery of an object go on, if it is due; and those after one that waits
+    /// for a retry, where the policy releases them.
+    fn advance(&mut self, object: AnySid) {
+        let Some(sequence) = self.objects.get(&object) else { return };
+        let release = self.config.policy == Policy::Patient { release_later: true };
+        let keys: Vec<Key> =
+            sequence.iter().take(if release { usize::MAX } else { 1 }).map(|seq| (object, *seq)).collect();
+        for key in keys {
+            let Some(entry) = self.entries.get_mut(&key) else { continue };
+            let retrying = entry.item.attempts > 0;
+            if entry.stage == Stage::Waiting {
+                if entry.item.due_at > self.now {
+                    self.later.insert((entry.item.due_at, key));
+                } else {
+                    entry.stage = Stage::Ready;
+                    let name = entry.item.endpoint.clone();
+                    let endpoint = self.endpoints.entry(name.clone()).or_default();
+                    endpoint.ready.push_back(key);
+                    if !endpoint.in_turn {
+                        endpoint.in_turn = true;
+                        self.turn.push_back(name);
+                    }
+                }
+            }
+            if !retrying {
+                return;
+            }
+        }
+    }
+
+    /// Starts what the limits allow, one endpoint after the other.
+    fn fill(&mut self) {
+        let mut idle_turns = 0;
+        while self.in_flight < self.config.in_flight_max && idle_turns < self.turn.len() {
+            let Some(name) = self.turn.pop_front() else { return };
+            let Some(endpoint) = self.endpoints.get_mut(&name) else { continue };
+            let tripped = endpoint.outages >= TRIP_AFTER;
+            let limit = if tripped { TRIPPED_LIMIT } else { self.config.endpoint_max };
+            if endpoint.in_flight >= limit {
+                idle_turns += 1;
+                self.turn.push_back(name);
+                continue;
+            }
+            idle_turns = 0;
+            if let Some(key) = endpoint.ready.pop_front() {
+                endpoint.in_flight += 1;
+                self.in_flight += 1;
+                if let Some(entry) = self.entries.get_mut(&key) {
+                    entry.stage = Stage::InFlight;
+                    entry.first_at.get_or_insert(self.now);
+                    self.outputs.push_back(Output::Attempt(key, entry.item.attempts + 1));
+                }
+            }
+            if endpoint.ready.is_empty() {
+                endpoint.in_turn = false;
+            } else {
+                self.turn.push_back(name);
+            }
+        }
+    }
+
+    fn finished(
+        &mut self,
+        key: Key,
+        outcome: Outcome,
+        retry_after: Option<Duration>,
+        entropy: u64,
+    ) {
+        let Some(entry) = self.entries.get_mut(&key) else { return };
+        if entry.stage != Stage::InFlight {
+            return;
+        }
+        self.in_flight -= 1;
+        if let Some(endpoint) = self.endpoints.get_mut(&entry.item.endpoint) {
+            endpoint.in_flight -= 1;
+            endpoint.outages = if outcome.is_outage() { endpoint.outages + 1 } else { 0 };
+            if endpoint.outages == 0 && endpoint.in_flight == 0 && endpoint.ready.is_empty() {
+                self.endpoints.remove(&entry.item.endpoint);
+            }
+        }
+        entry.item.attempts += 1;
+        entry.stage = Stage::Waiting;
+        let elapsed = self.now.since(entry.first_at.unwrap_or(self.now));
+        let item = &entry.item;
+        let next = policy::next(
+            self.config.policy,
+            &item.overrides,
+            item.attempts,
+            outcome,
+            elapsed,
+            retry_after,
+            entropy,
+        );
+        let verdict = match next {
+            Next::Delivered => Verdict::Delivered,
+            Next::Exhausted => Verdict::Exhausted,
+            Next::Retry(pause) => {
+                entry.item.due_at = self.now + pause;
+                Verdict::RetryAt(entry.item.due_at)
+            }
+        };
+        self.outputs.push_back(Output::Record(key, verdict));
+        if !matches!(verdict, Verdict::RetryAt(_)) {
+            self.forget(key);
+        }
+        self.advance(key.0);
+    }
+
+    fn forget(&mut self, key: Key) {
+        self.entries.remove(&key);
+        if let Some(sequence) = self.objects.get_mut(&key.0) {
+            sequence.remove(&key.1);
+            if sequence.is_empty() {
+                self.objects.remove(&key.0);
+            }
+        }
+    }
+}
+
+impl Machine for DeliveryQueue {
+    type Input = Input;
+    type Output = Output;
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        self.now = now;
+        match input {
+            Input::Enqueue(item) => self.enqueue(item),
+            Input::Finished { key, outcome, retry_after, entropy } => {
+                self.finished(key, outcome, retry_after, entropy);
+            }
+        }
+        self.tick(now);
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.now = now;
+        while let Some(&(at, key)) = self.later.first() {
+            if at > now {
+                break;
+            }
+            self.later.pop_first();
+            self.advance(key.0);
+        }
+        self.fill();
+    }
+
+    fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.later.first().map(|(at, _)| *at)
+    }
+}

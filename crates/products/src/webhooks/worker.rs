@@ -1,0 +1,386 @@
+//! The driver of the delivery queue: loads, signs, sends, records.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant as Monotonic};
+
+use ::store::{Batch, Store};
+use base::{Instant, MasterKey, ObjectKey, Params, signature};
+use bytes::Bytes;
+use http::{HeaderValue, Method, header};
+use machine::{Machine, Random};
+use net::{Answer, Client, Clock, Limits, Outbound, SendError};
+use tokio::sync::mpsc;
+use url::Url;
+
+use crate::accounts::Accounts;
+use crate::webhooks::overrides::{self, Overrides};
+use crate::webhooks::policy::Outcome;
+use crate::webhooks::queue::{Config, DeliveryQueue, Input, Item, Key, Output, Verdict};
+use crate::webhooks::store::{self, Attempt, Delivery, State};
+
+/// Octets of an answer that are kept with a try.
+const ANSWER_KEPT: usize = 1_024;
+
+/// How often the table is looked at even when nothing calls for it.
+const RECHECK: Duration = Duration::from_secs(5);
+
+/// What the worker is made of.
+pub struct WorkerConfig {
+    /// Where deliveries are.
+    pub store: Store,
+    /// Opens what was sealed.
+    pub master: Arc<MasterKey>,
+    /// Whose tokens sign.
+    pub accounts: Arc<Accounts>,
+    /// Sends.
+    pub client: Arc<Client>,
+    /// The product's time.
+    pub clock: Arc<dyn Clock>,
+    /// Bounds and policy.
+    pub queue: Config,
+    /// Seeds tokens and jitter.
+    pub seed: u64,
+}
+
+enum Event {
+    Committed(Vec<Delivery>),
+    Loaded(Vec<Delivery>, Option<Instant>),
+    Finished(Box<Finished>),
+}
+
+struct Finished {
+    key: Key,
+    started_at: Instant,
+    duration: Duration,
+    result: Result<Answer, (SendError, &'static str)>,
+}
+
+/// The running worker's mailbox.
+#[derive(Clone)]
+pub struct Webhooks {
+    events: mpsc::UnboundedSender<Event>,
+}
+
+impl Webhooks {
+    /// A mailbox, and what `run` needs of it.
+    pub fn new() -> (Self, Mailbox) {
+        let (events, mailbox) = mpsc::unbounded_channel();
+        (Self { events }, Mailbox(mailbox))
+    }
+
+    /// Takes committed deliveries; for [`crate::webhooks::Outbox`].
+    pub fn handover(&self) -> crate::webhooks::Handover {
+        let events = self.events.clone();
+        Arc::new(move |deliveries| {
+            // Without a worker they stay in the table.
+            let _ = events.send(Event::Committed(deliveries));
+        })
+    }
+
+    /// Drives the queue until every mailbox handle is gone.
+    pub async fn run(self, config: WorkerConfig, mailbox: Mailbox) {
+        let recorder = Batch::new(config.store.clone(), |tx, attempts: Vec<Attempt>| {
+            store::record(tx, &attempts)?;
+            Ok(vec![(); attempts.len()])
+        });
+        let worker = Worker {
+            queue: DeliveryQueue::new(config.queue),
+            random: Random::from_seed(config.seed),
+            events: self.events,
+            deliveries: HashMap::new(),
+            targets: HashMap::new(),
+            finished: HashMap::new(),
+            load_at: Some(config.clock.now()),
+            loading: false,
+            recorder,
+            config,
+        };
+        worker.run(mailbox.0).await;
+    }
+}
+
+/// The receiving end of [`Webhooks`].
+pub struct Mailbox(mpsc::UnboundedReceiver<Event>);
+
+/// A webhook's address, taken apart once.
+struct Target {
+    url: Result<Url, SendError>,
+    signed_url: String,
+    endpoint: String,
+    overrides: Overrides,
+}
+
+struct Worker {
+    config: WorkerConfig,
+    queue: DeliveryQueue,
+    random: Random,
+    events: mpsc::UnboundedSender<Event>,
+    deliveries: HashMap<Key, Arc<Delivery>>,
+    targets: HashMap<String, Arc<Target>>,
+    finished: HashMap<Key, Finished>,
+    load_at: Option<Instant>,
+    loading: bool,
+    recorder: Batch<Attempt, ()>,
+}
+
+impl Worker {
+    async fn run(mut self, mut mailbox: mpsc::UnboundedReceiver<Event>) {
+        loop {
+            let now = self.config.clock.now();
+            self.queue.tick(now);
+            self.drain();
+            if !self.loading && (self.load_at.is_some_and(|at| at <= now) || self.queue.wants_more()) {
+                self.load(now);
+            }
+            let clock = Arc::clone(&self.config.clock);
+            let wake_at = [self.queue.wake_at(), self.load_at.filter(|_| !self.loading)];
+            let wake_at = wake_at.into_iter().flatten().min();
+            let sleep = async {
+                match wake_at {
+                    Some(at) => clock.sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                event = mailbox.recv() => match event {
+                    Some(event) => self.take(event),
+                    None => return,
+                },
+                () = sleep => {}
+            }
+            // What else has come meanwhile goes into the same round.
+            while let Ok(event) = mailbox.try_recv() {
+                self.take(event);
+            }
+        }
+    }
+
+    fn take(&mut self, event: Event) {
+        match event {
+            Event::Committed(deliveries) => {
+                deliveries.into_iter().for_each(|delivery| self.enqueue(delivery));
+            }
+            Event::Loaded(deliveries, next_due) => {
+                self.loading = false;
+                let now = self.config.clock.now();
+                let recheck = now + RECHECK;
+                self.load_at = Some(next_due.map_or(recheck, |at| at.clamp(now + RECHECK / 10, recheck)));
+                deliveries.into_iter().for_each(|delivery| self.enqueue(delivery));
+            }
+            Event::Finished(finished) => self.finish(*finished),
+        }
+        self.drain();
+    }
+
+    fn enqueue(&mut self, delivery: Delivery) {
+        let key = (delivery.object, delivery.object_seq);
+        if self.deliveries.contains_key(&key) {
+            return;
+        }
+        let target = self.target(&delivery.url);
+        let item = Item {
+            key,
+            endpoint: target.endpoint.clone(),
+            due_at: delivery.due_at,
+            attempts: delivery.attempts,
+            overrides: target.overrides,
+        };
+        let before = self.queue.len();
+        self.queue.handle(self.config.clock.now(), Input::Enqueue(item));
+        if self.queue.len() > before {
+            self.deliveries.insert(key, Arc::new(delivery));
+        }
+    }
+
+    fn finish(&mut self, finished: Finished) {
+        let (outcome, retry_after) = match &finished.result {
+            Ok(answer) => (Outcome::Answered(answer.status.as_u16()), retry_after(answer)),
+            Err((error, _)) => {
+                let failed = Outcome::Failed {
+                    code: error.code(),
+                    never_reached: error.never_reached(),
+                    timed_out: error.timed_out(),
+                };
+                (failed, None)
+            }
+        };
+        let key = finished.key;
+        self.finished.insert(key, finished);
+        let entropy = self.random.u64();
+        let input = Input::Finished { key, outcome, retry_after, entropy };
+        self.queue.handle(self.config.clock.now(), input);
+    }
+
+    fn drain(&mut self) {
+        let mut records = Vec::new();
+        while let Some(output) = self.queue.poll() {
+            match output {
+                Output::Attempt(key, number) => self.attempt(key, number),
+                Output::Record(key, verdict) => records.extend(self.record(key, verdict)),
+            }
+        }
+        if let Err(error) = self.recorder.send(records) {
+            tracing::warn!(%error, "tries could not be recorded; they will be made again");
+        }
+    }
+
+    fn attempt(&mut self, key: Key, number: u32) {
+        let Some(delivery) = self.deliveries.get(&key).cloned() else { return };
+        let target = self.target(&delivery.url);
+        let token = format!("{:016x}{:016x}", self.random.u64(), self.random.u64());
+        let (accounts, client) =
+            (Arc::clone(&self.config.accounts), Arc::clone(&self.config.client));
+        let (clock, events) = (Arc::clone(&self.config.clock), self.events.clone());
+        tokio::spawn(async move {
+            let (started_at, started) = (clock.now(), Monotonic::now());
+            let result = send(&accounts, &client, &delivery, &target, &token, number).await;
+            let finished = Finished { key, started_at, duration: started.elapsed(), result };
+            // The worker only stops with the program.
+            let _ = events.send(Event::Finished(Box::new(finished)));
+        });
+    }
+
+    fn record(&mut self, key: Key, verdict: Verdict) -> Option<Attempt> {
+        let finished = self.finished.remove(&key)?;
+        let delivery = self.deliveries.get(&key).cloned()?;
+        let (state, due_at) = match verdict {
+            Verdict::Delivered => (State::Delivered, None),
+            Verdict::Exhausted => (State::Exhausted, None),
+            Verdict::RetryAt(at) => (State::Waiting, Some(at)),
+        };
+        let number = delivery.attempts + 1;
+        if state == State::Waiting {
+            let again = Delivery { attempts: number, ..(*delivery).clone() };
+            self.deliveries.insert(key, Arc::new(again));
+        } else {
+            self.deliveries.remove(&key);
+        }
+        let (status, error, answer) = match &finished.result {
+            Ok(answer) => (answer.status.as_u16(), 0, &answer.body[..]),
+            Err((error, text)) => (0, error.code(), text.as_bytes()),
+        };
+        let kept = &answer[..answer.len().min(ANSWER_KEPT)];
+        let object_key = delivery.salt.map(|salt| ObjectKey::derive(&self.config.master, &salt));
+        let sealed = object_key.filter(|_| !kept.is_empty());
+        let nonce = self.random.nonce();
+        Some(Attempt {
+            object: delivery.object,
+            object_seq: delivery.object_seq,
+            number,
+            started_at: finished.started_at,
+            duration_us: i64::try_from(finished.duration.as_micros()).unwrap_or(i64::MAX),
+            status,
+            error,
+            answer: sealed.map(|key| key.seal(nonce, kept)),
+            state,
+            due_at,
+        })
+    }
+
+    fn load(&mut self, now: Instant) {
+        self.loading = true;
+        self.load_at = None;
+        let (store, master) = (self.config.store.clone(), Arc::clone(&self.config.master));
+        let (events, limit) = (self.events.clone(), self.config.queue.memory_max as u32 / 2);
+        tokio::spawn(async move {
+            let read = store.read(move |reader| {
+                let due = store::due(reader, &master, now, limit)?;
+                Ok::<_, ::store::StoreError>((due, store::next_due(reader)?))
+            });
+            let (due, next) = read.await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "deliveries could not be loaded");
+                (Vec::new(), None)
+            });
+            let _ = events.send(Event::Loaded(due, next));
+        });
+    }
+
+    fn target(&mut self, url: &str) -> Arc<Target> {
+        if let Some(target) = self.targets.get(url) {
+            return Arc::clone(target);
+        }
+        if self.targets.len() > 10_000 {
+            self.targets.clear();
+        }
+        let target = Arc::new(Target::of(url));
+        self.targets.insert(url.to_owned(), Arc::clone(&target));
+        target
+    }
+}
+
+impl Target {
+    fn of(text: &str) -> Self {
+        let (plain, overrides) = overrides::parse(text);
+        let url = Url::parse(plain).map_err(|_| SendError::BadUrl);
+        let endpoint = url.as_ref().map_or_else(
+            |_| plain.to_owned(),
+            |url| format!("{}://{}:{}", url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0)),
+        );
+        Self {
+            url,
+            signed_url: plain.to_owned(),
+            endpoint,
+            overrides: overrides.unwrap_or_default(),
+        }
+    }
+}
+
+async fn send(
+    accounts: &Accounts,
+    client: &Client,
+    delivery: &Delivery,
+    target: &Target,
+    token: &str,
+    number: u32,
+) -> Result<Answer, (SendError, &'static str)> {
+    let failed = |error: SendError| (error, "");
+    let url = target.url.clone().map_err(failed)?;
+    let account = accounts.find(delivery.account).await;
+    let account = account.ok().flatten().ok_or((SendError::Refused, "the account is gone"))?;
+    let form = Params::parse_form(delivery.request.as_bytes(), 1_000).unwrap_or_default();
+    let signed = signature::sign(&account.auth_token, &target.signed_url, &form);
+    let headers = signed_headers(&signed, token, number);
+    let limits = limits_of(&target.overrides);
+    let body = Bytes::from(delivery.request.clone());
+    let outbound = Outbound { method: Method::POST, url, headers, body, limits };
+    client.send(outbound).await.map_err(failed)
+}
+
+/// The bounds of one exchange.
+pub(crate) fn limits_of(overrides: &Overrides) -> Limits {
+    Limits {
+        connect: overrides.connect,
+        read: overrides.read,
+        total: overrides.total,
+        body_max: 64 << 10,
+        redirects_max: 10,
+    }
+}
+
+/// The headers of a signed form.
+pub(crate) fn signed_headers(
+    signature: &str,
+    token: &str,
+    number: u32,
+) -> Vec<(http::HeaderName, HeaderValue)> {
+    let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
+    let mut headers = vec![
+        (header::CONTENT_TYPE, form),
+        (header::ACCEPT, HeaderValue::from_static("*/*")),
+        (header::USER_AGENT, HeaderValue::from_static("TwilioProxy/1.1")),
+    ];
+    let named = [("x-twilio-signature", signature), ("i-twilio-idempotency-token", token)];
+    for (name, value) in named {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.push((http::HeaderName::from_static(name), value));
+        }
+    }
+    headers.push((http::HeaderName::from_static("x-trunkline-attempt"), HeaderValue::from(number)));
+    headers
+}
+
+fn retry_after(answer: &Answer) -> Option<Duration> {
+    let text = answer.headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    text.trim().parse().ok().map(Duration::from_secs)
+}

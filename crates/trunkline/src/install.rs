@@ -1,0 +1,244 @@
+//! The wiring of one installation: opens the store, joins the products, serves, stops.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{ApiError, Instant, MasterKey, code};
+use bytes::Bytes;
+use http::{Request, Response as HttpResponse, StatusCode};
+use net::{Body, Client, ClientConfig, Clock, Guard, ServerConfig, Service, SystemClock};
+use products::accounts::{Accounts, Kind};
+use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
+use products::gateway::{Gateway, RateLimit, Response, Routes};
+use products::messaging::{self, Messaging, Prices, work::Context};
+use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
+use products::{dev, numbers};
+use store::{Store, StoreError};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use crate::credentials::{self, Pairs};
+use crate::settings::Settings;
+use crate::{secrets, welcome};
+
+/// On a laptop, or as a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Simulated handsets, numbers to try, a clock to advance.
+    Dev,
+    /// None of these.
+    Serve,
+}
+
+/// Why the program could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The database could not be opened.
+    #[error("{0}")]
+    Store(#[from] StoreError),
+    /// A file or socket could not be used.
+    #[error("{0}")]
+    Io(#[from] std::io::Error),
+    /// Only one half of a pair was given.
+    #[error("give both the Account SID and the Auth Token of a pair, or neither")]
+    HalfCredentials,
+    /// They don't have the form of credentials.
+    #[error("credentials must be an Account SID (AC and 32 hex digits) and an Auth Token")]
+    BadCredentials,
+    /// A setting can't be taken.
+    #[error("{0}")]
+    Setting(String),
+}
+
+/// The front door as the server sees it.
+struct Door(Gateway);
+
+impl Service for Door {
+    async fn call(&self, request: Request<Bytes>, peer: SocketAddr) -> HttpResponse<Body> {
+        self.0.handle("http", request, peer).await
+    }
+
+    fn body_refused(&self, status: StatusCode) -> HttpResponse<Body> {
+        let error = match status {
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                ApiError::new(code::TOO_LARGE, "The request's body is larger than 8 MiB")
+            }
+            StatusCode::BAD_REQUEST => {
+                ApiError::new(code::BAD_REQUEST, "The request's body did not arrive")
+            }
+            _ => ApiError::internal(),
+        };
+        Response::of_error(&error).into_http()
+    }
+}
+
+/// What the products share.
+struct Parts {
+    store: Store,
+    master: Arc<MasterKey>,
+    accounts: Arc<Accounts>,
+    clock: Arc<SystemClock>,
+    client: Arc<Client>,
+}
+
+/// Runs until it is told to stop.
+pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
+    let pairs = credentials::find(&settings)?;
+    let parts = open(&settings, mode)?;
+    parts.accounts.ensure(pairs.main.clone(), Kind::Full, "Main account").await?;
+    parts.accounts.ensure(pairs.test.clone(), Kind::Test, "Test credentials").await?;
+    let number = stock(&parts, &settings, mode, &pairs).await?;
+    let routes = join(&parts, &settings, mode)?;
+    let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
+    let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
+    let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock);
+    let listener = TcpListener::bind(settings.listen).await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let hello = (mode == Mode::Dev).then_some((&pairs.main, &pairs.test, number.as_str()));
+    welcome::print(&address, hello);
+    let (stop, stopped) = watch::channel(false);
+    let serving =
+        tokio::spawn(net::serve(listener, Arc::new(Door(gateway)), ServerConfig::default(), stopped));
+    wait_for_signal().await;
+    tracing::info!("stopping");
+    stop.send_replace(true);
+    if let Err(error) = serving.await {
+        tracing::error!(%error, "the server had failed");
+    }
+    let store = parts.store.clone();
+    let closing = tokio::task::spawn_blocking(move || store.close());
+    if let Err(error) = closing.await {
+        tracing::error!(%error, "the store did not close");
+    }
+    Ok(())
+}
+
+fn open(settings: &Settings, mode: Mode) -> Result<Parts, StartError> {
+    std::fs::create_dir_all(&settings.data)?;
+    let master = Arc::new(secrets::master_key(&settings.data)?);
+    let clock = Arc::new(SystemClock::default());
+    let time = Arc::clone(&clock);
+    let options = store::Options {
+        location: settings.location(),
+        node: secrets::node(&settings.data)?,
+        clock: Arc::new(move || -> Instant { time.now() }),
+        seed: secrets::random(),
+        readers: 2,
+        commit_tick: Duration::from_millis(2),
+        listeners: Vec::new(),
+    };
+    let store = Store::open(options, &products::migrations())?;
+    let accounts = Arc::new(Accounts::new(store.clone(), Arc::clone(&master), secrets::seed()));
+    let loopback = if mode == Mode::Dev { "127.0.0.0/8,::1/128" } else { "" };
+    let allowed = settings.webhook_allow.as_deref().unwrap_or(loopback);
+    let guard: Guard = allowed.parse().map_err(|error: net::InvalidRange| {
+        StartError::Setting(format!("TRUNKLINE_WEBHOOK_ALLOW: {error}"))
+    })?;
+    let client = Client::new(ClientConfig { guard, ..ClientConfig::default() });
+    Ok(Parts { store, master, accounts, clock, client })
+}
+
+/// Puts numbers into the inventory and gives the main account its own. Answers one of them.
+async fn stock(
+    parts: &Parts,
+    settings: &Settings,
+    mode: Mode,
+    pairs: &Pairs,
+) -> Result<String, StartError> {
+    let mut owned = settings.numbers.clone();
+    if mode == Mode::Dev && owned.is_empty() {
+        owned = numbers::DEV_OWNED.map(str::to_owned).to_vec();
+    }
+    let first = owned.first().cloned().unwrap_or_default();
+    let (account, sms_url) = (pairs.main.sid, settings.sms_url.clone());
+    parts
+        .store
+        .write(move |tx| {
+            if mode == Mode::Dev {
+                numbers::seed_dev(tx)?;
+            }
+            numbers::own(tx, account, &owned, sms_url.as_deref())
+        })
+        .await
+        .map_err(|error: StoreError| StartError::Store(error))?;
+    Ok(first)
+}
+
+/// Joins the products and starts their workers.
+fn join(parts: &Parts, settings: &Settings, mode: Mode) -> Result<Routes, StartError> {
+    let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
+    let (hooks, hooks_mailbox) = Webhooks::new();
+    let sim = SimCarrier::new(parts.store.clone());
+    let carrier = CarrierId(0);
+    let context = Arc::new(Context {
+        master: Arc::clone(&parts.master),
+        prices: Prices::default(),
+        outbox: Outbox::new(Arc::clone(&parts.master), hooks.handover()),
+        nudge: Arc::new(|_| {}),
+        carrier,
+    });
+    let (messaging, mailbox) = Messaging::new(messaging::Parts {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        accounts: Arc::clone(&parts.accounts),
+        clock: Arc::clone(&clock),
+        context: Arc::clone(&context),
+    });
+    let told = Arc::clone(&messaging);
+    sim.connect(Arc::new(move |events| told.tell(events)));
+    let mut routes = Routes::default();
+    messaging::api::routes(&mut routes, &messaging);
+    if mode == Mode::Dev {
+        let state = dev::Dev { carrier: Arc::clone(&sim), clock: Arc::clone(&parts.clock) };
+        dev::routes(&mut routes, &Arc::new(state));
+    }
+    let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });
+    let run = messaging::RunConfig {
+        carrier,
+        sender_rate: rate,
+        grace: Duration::from_secs(settings.uncertain_grace_s),
+        context,
+    };
+    tokio::spawn(Arc::clone(&sim).run(Arc::clone(&clock)));
+    tokio::spawn(Arc::clone(&messaging).run(Carrier::Sim(sim), run, mailbox));
+    let worker = WorkerConfig {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        accounts: Arc::clone(&parts.accounts),
+        client: Arc::clone(&parts.client),
+        clock,
+        queue: webhooks::queue::Config { policy: policy(settings)?, ..Default::default() },
+        seed: secrets::seed(),
+    };
+    tokio::spawn(hooks.run(worker, hooks_mailbox));
+    Ok(routes)
+}
+
+fn policy(settings: &Settings) -> Result<webhooks::policy::Policy, StartError> {
+    use webhooks::policy::Policy;
+    match settings.webhook_retry.as_str() {
+        "twilio" => Ok(Policy::Twilio),
+        "patient" => Ok(Policy::Patient { release_later: false }),
+        "patient-release" => Ok(Policy::Patient { release_later: true }),
+        other => {
+            let text = format!(
+                "TRUNKLINE_WEBHOOK_RETRY is '{other}'; it must be twilio, patient or patient-release"
+            );
+            Err(StartError::Setting(text))
+        }
+    }
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        // Without signals only Ctrl-C is left.
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

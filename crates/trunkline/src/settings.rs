@@ -1,0 +1,84 @@
+//! Settings: each one a flag and an environment variable, with its default.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use store::Location;
+
+/// Everything that an installation can be told.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Address of the API; port 0 takes a free one.
+    #[arg(long, env = "TRUNKLINE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+
+    /// How the world reaches this installation; links in webhooks begin with it. By default the
+    /// address that is listened on.
+    #[arg(long, env = "TRUNKLINE_PUBLIC_URL")]
+    pub public_url: Option<String>,
+
+    /// Folder of the embedded database, the blobs and the master key.
+    #[arg(long, env = "TRUNKLINE_DATA", default_value = ".trunkline")]
+    pub data: PathBuf,
+
+    /// `postgres://…`; without it the embedded database is used.
+    #[arg(long, env = "TRUNKLINE_DATABASE_URL")]
+    pub database_url: Option<String>,
+
+    /// Account SID of the main account; made on the first start when absent.
+    #[arg(long, env = "TRUNKLINE_ACCOUNT_SID")]
+    pub account_sid: Option<String>,
+
+    /// Auth Token of the main account; made on the first start when absent.
+    #[arg(long, env = "TRUNKLINE_AUTH_TOKEN", hide_env_values = true)]
+    pub auth_token: Option<String>,
+
+    /// Account SID of the test credentials.
+    #[arg(long, env = "TRUNKLINE_TEST_ACCOUNT_SID")]
+    pub test_account_sid: Option<String>,
+
+    /// Auth Token of the test credentials.
+    #[arg(long, env = "TRUNKLINE_TEST_AUTH_TOKEN", hide_env_values = true)]
+    pub test_auth_token: Option<String>,
+
+    /// Owned numbers, added at start when absent: `+15550001111,+442071234567`.
+    #[arg(long, env = "TRUNKLINE_NUMBERS", value_delimiter = ',')]
+    pub numbers: Vec<String>,
+
+    /// `SmsUrl` of numbers added by the setting above.
+    #[arg(long, env = "TRUNKLINE_SMS_URL")]
+    pub sms_url: Option<String>,
+
+    /// Requests a second for each account; 0 means no limit.
+    #[arg(long, env = "TRUNKLINE_RATE_LIMIT")]
+    pub rate_limit: Option<u32>,
+
+    /// Segments a second for each sender; 0 means no limit. One by default in `serve`.
+    #[arg(long, env = "TRUNKLINE_MESSAGE_RATE")]
+    pub message_rate: Option<u32>,
+
+    /// Private ranges that tenants' URLs may reach: `127.0.0.0/8,10.1.0.0/16`. Loopback in `dev`.
+    #[arg(long, env = "TRUNKLINE_WEBHOOK_ALLOW")]
+    pub webhook_allow: Option<String>,
+
+    /// How webhooks are repeated: `twilio` (once, when the connection fails), `patient` (8 tries
+    /// over a day) or `patient-release` (later callbacks need not wait for an earlier one's
+    /// retries).
+    #[arg(long, env = "TRUNKLINE_WEBHOOK_RETRY", default_value = "twilio")]
+    pub webhook_retry: String,
+
+    /// Seconds for which messages that were in flight at a crash wait for their receipts.
+    #[arg(long, env = "TRUNKLINE_UNCERTAIN_GRACE", default_value_t = 8)]
+    pub uncertain_grace_s: u64,
+}
+
+impl Settings {
+    /// Where the data is.
+    pub fn location(&self) -> Location {
+        match &self.database_url {
+            Some(url) => Location::Postgres(url.clone()),
+            None => Location::Folder(self.data.clone()),
+        }
+    }
+}
