@@ -92,6 +92,11 @@ impl Instant {
         text.trim().len() == 10
     }
 
+    /// The first instant of its day (UTC).
+    pub fn start_of_day(self) -> Self {
+        Self(self.days() * 86_400_000_000)
+    }
+
     fn days(self) -> i64 {
         self.0.div_euclid(86_400_000_000)
     }

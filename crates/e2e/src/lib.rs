@@ -1,1 +1,1 @@
-//! End to end.
+//! End to end: the real program, official SDKs and real peers. Everything is in `tests/it`.

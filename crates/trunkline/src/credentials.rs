@@ -85,9 +85,11 @@ pub async fn run(action: Action) -> Result<(), StartError> {
         }
         Action::Rotate { data } => {
             let path = data.join(MAIN);
-            let found = parse(&std::fs::read_to_string(&path)?).ok_or(StartError::BadCredentials)?;
+            let found =
+                parse(&std::fs::read_to_string(&path)?).ok_or(StartError::BadCredentials)?;
             let token = hex(&random::<16>());
-            write(&path, format!("{}\n{token}\n", found.sid).as_bytes()).map_err(io::Error::from)?;
+            write(&path, format!("{}\n{token}\n", found.sid).as_bytes())
+                .map_err(io::Error::from)?;
             println!("TWILIO_ACCOUNT_SID={}", found.sid);
             println!("TWILIO_AUTH_TOKEN={token}");
             println!("It is valid from the next start on.");

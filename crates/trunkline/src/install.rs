@@ -98,8 +98,12 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     let hello = (mode == Mode::Dev).then_some((&pairs.main, &pairs.test, number.as_str()));
     welcome::print(&address, hello);
     let (stop, stopped) = watch::channel(false);
-    let serving =
-        tokio::spawn(net::serve(listener, Arc::new(Door(gateway)), ServerConfig::default(), stopped));
+    let serving = tokio::spawn(net::serve(
+        listener,
+        Arc::new(Door(gateway)),
+        ServerConfig::default(),
+        stopped,
+    ));
     wait_for_signal().await;
     tracing::info!("stopping");
     stop.send_replace(true);

@@ -70,9 +70,7 @@ impl Accounts {
     ) -> Result<(), StoreError> {
         let master = Arc::clone(&self.master);
         let sid = credentials.sid;
-        self.store
-            .write(move |tx| store::ensure(tx, &master, &credentials, kind, name))
-            .await?;
+        self.store.write(move |tx| store::ensure(tx, &master, &credentials, kind, name)).await?;
         self.forget(sid);
         Ok(())
     }
@@ -110,8 +108,7 @@ impl Accounts {
             return Ok(Some(key));
         }
         let master = Arc::clone(&self.master);
-        let found =
-            self.store.read(move |reader| store::find_key(reader, &master, sid)).await?;
+        let found = self.store.read(move |reader| store::find_key(reader, &master, sid)).await?;
         let found = found.map(Arc::new);
         if let Some(key) = &found {
             let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);

@@ -94,7 +94,9 @@ impl FaultPlan {
                 Effect::Undelivered(code) => receipt = receipt.map(|(after, _)| (after, code)),
                 Effect::ReceiptLost => receipt = None,
                 Effect::ReceiptTwice => copies = 2,
-                Effect::ReceiptLate(by) => receipt = receipt.map(|(after, code)| (after + by, code)),
+                Effect::ReceiptLate(by) => {
+                    receipt = receipt.map(|(after, code)| (after + by, code))
+                }
             }
         }
         Decision::Deliver { receipt, copies }
@@ -102,11 +104,7 @@ impl FaultPlan {
 }
 
 /// Parses a fault as `POST /dev/faults` sends it.
-pub fn parse(
-    effect: &str,
-    prefix: &str,
-    number: Option<u32>,
-) -> Result<Fault, &'static str> {
+pub fn parse(effect: &str, prefix: &str, number: Option<u32>) -> Result<Fault, &'static str> {
     let effect = match effect {
         "down" => Effect::Down,
         "throttled" => Effect::Throttled(number.unwrap_or(10)),

@@ -23,9 +23,9 @@ pub const SHARDS: i64 = 1_024;
 /// The queue of a sender at a carrier.
 pub fn queue_of(carrier: CarrierId, sender: &str) -> i64 {
     // FNV-1a: stable over restarts and versions, as queue numbers are stored.
-    let hash = sender.bytes().fold(0x811c_9dc5_u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = sender
+        .bytes()
+        .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     i64::from(carrier.0) * SHARDS + i64::from(hash) % SHARDS
 }
 

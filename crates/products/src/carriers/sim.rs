@@ -135,10 +135,10 @@ impl SimCarrier {
         drop(faults);
         let keys: Vec<[u8; 32]> = arriving.iter().map(|a| a.submission.key).collect();
         if self.inbox.send(arriving).is_err() {
-            refused.extend(keys.into_iter().map(|key| CarrierEvent::Answered {
-                key,
-                outcome: SubmitOutcome::Throttled,
-            }));
+            refused.extend(
+                keys.into_iter()
+                    .map(|key| CarrierEvent::Answered { key, outcome: SubmitOutcome::Throttled }),
+            );
         }
         self.tell(refused);
     }
@@ -209,7 +209,8 @@ impl SimCarrier {
                 (Vec::new(), None)
             });
             let (rows, next) = due;
-            let waiting: std::collections::HashSet<[u8; 16]> = rows.iter().map(|row| row.0).collect();
+            let waiting: std::collections::HashSet<[u8; 16]> =
+                rows.iter().map(|row| row.0).collect();
             brought.retain(|sid| waiting.contains(sid));
             let fresh: Vec<DueReceipt> =
                 rows.into_iter().filter(|row| brought.insert(row.0)).collect();
@@ -217,8 +218,10 @@ impl SimCarrier {
             self.bring(fresh, now);
             // Soon again while receipts flow; a receipt that was not acknowledged is brought
             // again after a while by a carrier that forgot that it brought it.
-            let pause = if count > 0 { Duration::from_millis(5) } else { Duration::from_millis(50) };
-            let until = next.map_or(now + pause, |at| at.clamp(now + Duration::from_millis(2), now + pause));
+            let pause =
+                if count > 0 { Duration::from_millis(5) } else { Duration::from_millis(50) };
+            let until = next
+                .map_or(now + pause, |at| at.clamp(now + Duration::from_millis(2), now + pause));
             clock.sleep_until(until).await;
         }
     }

@@ -29,9 +29,12 @@ pub fn routes(routes: &mut Routes, state: &Arc<Dev>) {
         (Method::GET, "/dev/handsets/{E164}/messages", on("dev/handsets", Verb::List), |s, c| {
             Box::pin(inbox(s, c))
         }),
-        (Method::POST, "/dev/handsets/{E164}/messages", on("dev/handsets", Verb::Create), |s, c| {
-            Box::pin(send(s, c))
-        }),
+        (
+            Method::POST,
+            "/dev/handsets/{E164}/messages",
+            on("dev/handsets", Verb::Create),
+            |s, c| Box::pin(send(s, c)),
+        ),
         (Method::POST, "/dev/clock/advance", on("dev/clock", Verb::Update), |s, c| {
             Box::pin(advance(s, c))
         }),
@@ -123,8 +126,9 @@ async fn add_fault(state: Arc<Dev>, call: Call) -> ApiResult {
 
 fn list_faults(state: &Dev) -> serde_json::Value {
     let faults = state.carrier.faults();
-    let faults = faults.list().iter().map(|fault| {
-        json!({ "prefix": fault.prefix, "effect": format!("{:?}", fault.effect) })
-    });
+    let faults = faults
+        .list()
+        .iter()
+        .map(|fault| json!({ "prefix": fault.prefix, "effect": format!("{:?}", fault.effect) }));
     json!({ "faults": faults.collect::<Vec<_>>() })
 }

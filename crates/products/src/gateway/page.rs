@@ -52,7 +52,9 @@ impl Paging {
             None | Some("") => SIZE_DEFAULT,
             Some(text) => text
                 .parse::<u32>()
-                .map_err(|_| ApiError::new(code::BAD_REQUEST, format!("Invalid PageSize '{text}'")))?
+                .map_err(|_| {
+                    ApiError::new(code::BAD_REQUEST, format!("Invalid PageSize '{text}'"))
+                })?
                 .clamp(1, SIZE_MAX),
         };
         let number = query.get("Page").and_then(|text| text.parse().ok()).unwrap_or(0);
@@ -124,9 +126,8 @@ pub fn v2010(request: &Request, paging: &Paging, key: &str, page: Page) -> Value
     object.insert("first_page_uri".into(), link(0, None));
     let next = page.next.map(|key| link(paging.number + 1, Some(format!("PA{key}"))));
     object.insert("next_page_uri".into(), next.unwrap_or(Value::Null));
-    let previous = page
-        .previous
-        .map(|key| link(paging.number.saturating_sub(1), Some(format!("PB{key}"))));
+    let previous =
+        page.previous.map(|key| link(paging.number.saturating_sub(1), Some(format!("PB{key}"))));
     object.insert("previous_page_uri".into(), previous.unwrap_or(Value::Null));
     Value::Object(object)
 }
@@ -139,9 +140,8 @@ pub fn v1(request: &Request, paging: &Paging, key: &str, page: Page) -> Value {
         Value::String(uri(&path, request, paging.size, number, token))
     };
     let next = page.next.map(|key| link(paging.number + 1, Some(format!("PA{key}"))));
-    let previous = page
-        .previous
-        .map(|key| link(paging.number.saturating_sub(1), Some(format!("PB{key}"))));
+    let previous =
+        page.previous.map(|key| link(paging.number.saturating_sub(1), Some(format!("PB{key}"))));
     json!({
         key: page.rows,
         "meta": {

@@ -78,9 +78,8 @@ fn draft_of(call: &Call) -> Result<Draft, ApiError> {
             })?,
     };
     let price_max = text("MaxPrice").map(|value| Money::parse(value, Currency::USD)).transpose();
-    let price_max = price_max.map_err(|_| {
-        ApiError::new(code::BAD_MAX_PRICE, "MaxPrice must be an amount like 0.05")
-    })?;
+    let price_max = price_max
+        .map_err(|_| ApiError::new(code::BAD_MAX_PRICE, "MaxPrice must be an amount like 0.05"))?;
     let media = form.get_all("MediaUrl").filter(|url| !url.is_empty()).map(media_url);
     Ok(Draft {
         account: call.caller.account_sid(),
@@ -224,14 +223,16 @@ fn filter_of(request: &Request) -> Result<Filter, ApiError> {
             ApiError::new(code::BAD_REQUEST, format!("DateSent '{text}': {error}"))
         })
     };
-    // A day means the whole day; `<` and `>` are inclusive, as Twilio documents them.
+    // A day means the whole day; `<` and `>` are inclusive, as Twilio documents them. `DateSent`
+    // alone is a day even when an SDK spells it as that day's midnight.
     let end = |text: &str, at: Instant| {
         let length = if Instant::is_day(text) { 86_400_000 } else { 1_000 };
         at + std::time::Duration::from_millis(length)
     };
     if let Some(on) = text("DateSent") {
-        let at = date(on)?;
-        (filter.sent_from, filter.sent_before) = (Some(at), Some(end(on, at)));
+        let day = std::time::Duration::from_secs(86_400);
+        let at = date(on)?.start_of_day();
+        (filter.sent_from, filter.sent_before) = (Some(at), Some(at + day));
     }
     if let Some(after) = text("DateSent>") {
         filter.sent_from = Some(date(after)?);
@@ -303,9 +304,8 @@ async fn fetch_media(state: Arc<Messaging>, call: Call) -> ApiResult {
 
 async fn delete_media(state: Arc<Messaging>, call: Call) -> ApiResult {
     let media = one_media(&state, &call).await?;
-    let unit = move |tx: &mut ::store::Tx<'_>| {
-        store::delete_media(tx, media.message, Some(media.sid))
-    };
+    let unit =
+        move |tx: &mut ::store::Tx<'_>| store::delete_media(tx, media.message, Some(media.sid));
     state.store.write(unit).await.map_err(store_error)?;
     Ok(Response::deleted())
 }

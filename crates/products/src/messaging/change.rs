@@ -89,11 +89,7 @@ impl Messaging {
     }
 }
 
-fn note(
-    tx: &mut Tx<'_>,
-    message: &Message,
-    kind: &'static str,
-) -> Result<(i64, i64), StoreError> {
+fn note(tx: &mut Tx<'_>, message: &Message, kind: &'static str) -> Result<(i64, i64), StoreError> {
     let seq = message.event.1 + 1;
     let id = tx.emit(NewEvent {
         account: message.key.account,

@@ -12,7 +12,7 @@ use std::time::Duration;
 use base::Instant;
 use machine::Machine;
 
-use crate::carriers::{SubmitOutcome, Submission};
+use crate::carriers::{Submission, SubmitOutcome};
 use crate::messaging::MessageKey;
 
 /// A message that waits for its carrier.

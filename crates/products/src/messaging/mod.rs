@@ -101,7 +101,12 @@ impl Messaging {
     }
 
     /// Runs the dispatcher for `carrier` until the program ends.
-    pub async fn run(self: Arc<Self>, carrier: Carrier, config: worker::RunConfig, mailbox: Mailbox) {
+    pub async fn run(
+        self: Arc<Self>,
+        carrier: Carrier,
+        config: worker::RunConfig,
+        mailbox: Mailbox,
+    ) {
         worker::run(self, carrier, config, mailbox).await;
     }
 }

@@ -296,7 +296,10 @@ mod tests {
                 }
             }
         }
-        assert!(Status::Queued.may_become(Status::Delivered), "a receipt may overtake its response");
+        assert!(
+            Status::Queued.may_become(Status::Delivered),
+            "a receipt may overtake its response"
+        );
         assert!(!Status::Delivered.may_become(Status::Undelivered));
         assert!(Status::Delivered.may_become(Status::Read));
     }

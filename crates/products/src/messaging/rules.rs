@@ -107,7 +107,14 @@ pub fn accept(
     let price = price(draft, segments, prices);
     let too_dear = draft.price_max.is_some_and(|max| price.micros > max.micros);
     let expires_at = now + Duration::from_secs(u64::from(draft.validity_s));
-    Ok(Accepted { from: from.to_string(), to: to.to_string(), segments, expires_at, price, too_dear })
+    Ok(Accepted {
+        from: from.to_string(),
+        to: to.to_string(),
+        segments,
+        expires_at,
+        price,
+        too_dear,
+    })
 }
 
 fn check_content(draft: &Draft) -> Result<(), ApiError> {
@@ -148,8 +155,10 @@ fn recipient(to: &str) -> Result<Address, ApiError> {
 
 fn sender(from: &str) -> Result<Address, ApiError> {
     Address::parse(from).map_err(|_| {
-        let text = format!("The 'From' number {from} is not a valid phone number, short code, or \
-                            alphanumeric sender ID");
+        let text = format!(
+            "The 'From' number {from} is not a valid phone number, short code, or \
+                            alphanumeric sender ID"
+        );
         ApiError::new(code::INVALID_FROM, text)
     })
 }

@@ -149,10 +149,7 @@ pub fn find(query: &mut impl Query, key: MessageKey) -> Result<Option<Message>, 
 }
 
 /// The open message to which a carrier gave this reference.
-pub fn find_open(
-    query: &mut impl Query,
-    carrier_ref: &str,
-) -> Result<Option<Message>, StoreError> {
+pub fn find_open(query: &mut impl Query, carrier_ref: &str) -> Result<Option<Message>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE carrier_ref = ?");
     query.row(&sql, &[carrier_ref.into()], from_row)
 }
@@ -316,7 +313,8 @@ pub fn has_opt_outs(
 }
 
 fn from_row(row: &Row<'_>) -> Result<Message, StoreError> {
-    let status = Status::from_number(row.int(3)?).ok_or(StoreError::Corrupt("a message's status"))?;
+    let status =
+        Status::from_number(row.int(3)?).ok_or(StoreError::Corrupt("a message's status"))?;
     let currency = row.text(10)?.parse().map_err(|_| StoreError::Corrupt("a currency"))?;
     let salt = row.blob_or_null(19)?;
     let small = |column: usize| {
@@ -399,9 +397,8 @@ pub fn close_windows(tx: &mut Tx<'_>, ids: &[[u8; 16]]) -> Result<(), StoreError
 
 /// The messages of windows that are still written down.
 pub fn open_windows(query: &mut impl Query) -> Result<Vec<MessageKey>, StoreError> {
-    let packed = query.rows("SELECT messages FROM submit_windows ORDER BY id", &[], |row| {
-        row.blob(0)
-    })?;
+    let packed =
+        query.rows("SELECT messages FROM submit_windows ORDER BY id", &[], |row| row.blob(0))?;
     let keys = packed.iter().flat_map(|blob| blob.chunks_exact(32));
     Ok(keys.filter_map(|bytes| MessageKey::from_bytes(bytes.try_into().ok()?)).collect())
 }

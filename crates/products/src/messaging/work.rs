@@ -15,8 +15,8 @@ use crate::messaging::model::{Direction, Draft, Flags, Message, MessageKey, Stat
 use crate::messaging::opt_words::{self, Word};
 use crate::messaging::rules::{self, Facts, Prices, SenderFacts};
 use crate::messaging::store::{self, Change, NewRow};
-use crate::webhooks::{self, NewDelivery, Outbox};
 use crate::numbers;
+use crate::webhooks::{self, NewDelivery, Outbox};
 
 /// What the units need to know besides the tables.
 pub struct Context {
@@ -289,9 +289,11 @@ fn to_waiting(message: &Message, body: String, media: Vec<String>) -> Waiting {
 
 /// The text of a message; empty after redaction.
 pub fn open_body(master: &MasterKey, message: &Message) -> String {
-    let opened = message.salt.as_ref().zip(message.body.as_ref()).and_then(|(salt, sealed)| {
-        ObjectKey::derive(master, salt).open(sealed).ok()
-    });
+    let opened = message
+        .salt
+        .as_ref()
+        .zip(message.body.as_ref())
+        .and_then(|(salt, sealed)| ObjectKey::derive(master, salt).open(sealed).ok());
     opened.and_then(|plain| String::from_utf8(plain).ok()).unwrap_or_default()
 }
 
@@ -384,7 +386,13 @@ pub fn fail(
     for (key, error) in failures {
         let Some(message) = store::find(tx, *key)? else { continue };
         let flags = message.flags;
-        steps.push(Step { message, status: Status::Failed, error: *error, carrier_ref: None, flags });
+        steps.push(Step {
+            message,
+            status: Status::Failed,
+            error: *error,
+            carrier_ref: None,
+            flags,
+        });
     }
     write_steps(tx, context, steps)
 }
@@ -512,11 +520,7 @@ pub fn mark_uncertain(
 }
 
 /// Texts from handsets: messages, STOP words, and the job that asks the application.
-pub fn inbound(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    texts: Vec<Inbound>,
-) -> Result<(), StoreError> {
+pub fn inbound(tx: &mut Tx<'_>, context: &Context, texts: Vec<Inbound>) -> Result<(), StoreError> {
     for text in texts {
         let Some(number) = numbers::sender(tx, &text.to)? else {
             tracing::info!("a text to a number that nobody holds was dropped");

@@ -204,11 +204,8 @@ impl Driver {
                 Output::Load(limit) => self.load(limit),
             }
         }
-        let sent = [
-            self.failing.send(failures),
-            self.putting_off.send(put_off),
-            self.closing.send(done),
-        ];
+        let sent =
+            [self.failing.send(failures), self.putting_off.send(put_off), self.closing.send(done)];
         for error in sent.into_iter().filter_map(Result::err) {
             // Each of them is found again by a later load or at the next start.
             tracing::warn!(%error, "the dispatcher could not write");

@@ -34,7 +34,8 @@ pub fn is_verified(
     account: AccountSid,
     number: &str,
 ) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM resource_keys WHERE account = ? AND kind = ? AND field = ? AND value = ?";
+    let sql =
+        "SELECT 1 FROM resource_keys WHERE account = ? AND kind = ? AND field = ? AND value = ?";
     let account = base::Sid::bytes(account);
     let params =
         [(&account).into(), "outgoing_caller_id".into(), "PhoneNumber".into(), number.into()];

@@ -115,10 +115,7 @@ pub fn release(tx: &mut Tx<'_>, e164: &str) -> Result<(), StoreError> {
 }
 
 /// A number of the inventory, and who holds it.
-pub fn find(
-    query: &mut impl Query,
-    e164: &str,
-) -> Result<Option<InventoryNumber>, StoreError> {
+pub fn find(query: &mut impl Query, e164: &str) -> Result<Option<InventoryNumber>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM inventory WHERE e164 = ?");
     query.row(&sql, &[e164.into()], from_row)
 }

@@ -100,7 +100,8 @@ fn conditions(text: &str) -> Result<RetryOn, BadOverride> {
             "ct" => on.connect = true,
             "rt" => on.read = true,
             "all" => {
-                on = RetryOn { client_errors: true, server_errors: true, connect: true, read: true };
+                on =
+                    RetryOn { client_errors: true, server_errors: true, connect: true, read: true };
             }
             _ => return Err(BadOverride::Value),
         }
@@ -114,7 +115,8 @@ mod tests {
 
     #[test]
     fn fragments_are_taken_off_and_read() {
-        let (url, overrides) = parse("https://a.example/x?y=1#ct=2000&rc=2&rp=4xx,5xx,ct,rt&e=dublin");
+        let (url, overrides) =
+            parse("https://a.example/x?y=1#ct=2000&rc=2&rp=4xx,5xx,ct,rt&e=dublin");
         let overrides = overrides.expect("all in range");
         assert_eq!(url, "https://a.example/x?y=1");
         assert_eq!((overrides.connect, overrides.retries), (Duration::from_secs(2), 2));

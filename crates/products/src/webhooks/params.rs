@@ -67,13 +67,28 @@ pub struct InboundMessage {
 }
 
 const MEDIA_URL: [&str; 10] = [
-    "MediaUrl0", "MediaUrl1", "MediaUrl2", "MediaUrl3", "MediaUrl4", "MediaUrl5", "MediaUrl6",
-    "MediaUrl7", "MediaUrl8", "MediaUrl9",
+    "MediaUrl0",
+    "MediaUrl1",
+    "MediaUrl2",
+    "MediaUrl3",
+    "MediaUrl4",
+    "MediaUrl5",
+    "MediaUrl6",
+    "MediaUrl7",
+    "MediaUrl8",
+    "MediaUrl9",
 ];
 const MEDIA_TYPE: [&str; 10] = [
-    "MediaContentType0", "MediaContentType1", "MediaContentType2", "MediaContentType3",
-    "MediaContentType4", "MediaContentType5", "MediaContentType6", "MediaContentType7",
-    "MediaContentType8", "MediaContentType9",
+    "MediaContentType0",
+    "MediaContentType1",
+    "MediaContentType2",
+    "MediaContentType3",
+    "MediaContentType4",
+    "MediaContentType5",
+    "MediaContentType6",
+    "MediaContentType7",
+    "MediaContentType8",
+    "MediaContentType9",
 ];
 
 /// The form of the webhook of an inbound message.

@@ -190,8 +190,11 @@ impl DeliveryQueue {
     fn advance(&mut self, object: AnySid) {
         let Some(sequence) = self.objects.get(&object) else { return };
         let release = self.config.policy == Policy::Patient { release_later: true };
-        let keys: Vec<Key> =
-            sequence.iter().take(if release { usize::MAX } else { 1 }).map(|seq| (object, *seq)).collect();
+        let keys: Vec<Key> = sequence
+            .iter()
+            .take(if release { usize::MAX } else { 1 })
+            .map(|seq| (object, *seq))
+            .collect();
         for key in keys {
             let Some(entry) = self.entries.get_mut(&key) else { continue };
             let retrying = entry.item.attempts > 0;

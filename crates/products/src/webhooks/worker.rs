@@ -130,7 +130,9 @@ impl Worker {
             let now = self.config.clock.now();
             self.queue.tick(now);
             self.drain();
-            if !self.loading && (self.load_at.is_some_and(|at| at <= now) || self.queue.wants_more()) {
+            if !self.loading
+                && (self.load_at.is_some_and(|at| at <= now) || self.queue.wants_more())
+            {
                 self.load(now);
             }
             let clock = Arc::clone(&self.config.clock);
@@ -165,7 +167,8 @@ impl Worker {
                 self.loading = false;
                 let now = self.config.clock.now();
                 let recheck = now + RECHECK;
-                self.load_at = Some(next_due.map_or(recheck, |at| at.clamp(now + RECHECK / 10, recheck)));
+                self.load_at =
+                    Some(next_due.map_or(recheck, |at| at.clamp(now + RECHECK / 10, recheck)));
                 deliveries.into_iter().for_each(|delivery| self.enqueue(delivery));
             }
             Event::Finished(finished) => self.finish(*finished),
@@ -315,7 +318,14 @@ impl Target {
         let url = Url::parse(plain).map_err(|_| SendError::BadUrl);
         let endpoint = url.as_ref().map_or_else(
             |_| plain.to_owned(),
-            |url| format!("{}://{}:{}", url.scheme(), url.host_str().unwrap_or_default(), url.port_or_known_default().unwrap_or(0)),
+            |url| {
+                format!(
+                    "{}://{}:{}",
+                    url.scheme(),
+                    url.host_str().unwrap_or_default(),
+                    url.port_or_known_default().unwrap_or(0)
+                )
+            },
         );
         Self {
             url,

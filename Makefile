@@ -1,0 +1,28 @@
+# Trunkline: the few commands there are. All logic is in scripts/ and xtask/.
+
+.PHONY: help run test bench lint fmt clean
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## Set up what is missing and start Trunkline for development
+	@scripts/setup run
+	@exec cargo run --quiet --release -p trunkline -- dev
+
+test: ## Set up what is missing and run every test, real peers included
+	@scripts/setup test
+	@scripts/test
+
+bench: ## Measure, beside the limits of this machine
+	@scripts/setup run
+	@cargo run --quiet --release -p xtask -- bench
+
+lint: ## Format check, clippy, tidy, licences and advisories
+	@scripts/setup lint
+	@scripts/lint
+
+fmt: ## Format the sources
+	@cargo fmt --all
+
+clean: ## Remove what was built
+	@cargo clean

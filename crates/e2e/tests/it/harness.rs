@@ -1,0 +1,196 @@
+//! Starts the real program on free ports and temporary folders, and runs peers against it.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// The main account of every instance.
+pub const ACCOUNT: &str = "ACe2e00000000000000000000000000001";
+/// Its token.
+pub const TOKEN: &str = "e2e-token";
+/// The pair of test credentials.
+pub const TEST_ACCOUNT: &str = "ACe2e00000000000000000000000000002";
+
+static INSTANCES: AtomicU32 = AtomicU32::new(0);
+
+/// Which database an instance runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// The embedded one.
+    Sqlite,
+    /// The server that `scripts/with-postgres` started.
+    Postgres,
+}
+
+/// A running `trunkline dev`.
+pub struct Trunkline {
+    child: Child,
+    folder: PathBuf,
+    database: Option<String>,
+    settings: Vec<(String, String)>,
+    /// `http://127.0.0.1:port`
+    pub address: String,
+}
+
+impl Trunkline {
+    /// Starts a fresh instance.
+    pub fn start(engine: Engine) -> Self {
+        Self::start_with(engine, &[])
+    }
+
+    /// Starts a fresh instance with further settings.
+    pub fn start_with(engine: Engine, settings: &[(&str, &str)]) -> Self {
+        let number = INSTANCES.fetch_add(1, Ordering::SeqCst);
+        let name = format!("trunkline_e2e_{}_{number}", std::process::id());
+        let folder = std::env::temp_dir().join(&name);
+        std::fs::create_dir_all(&folder).expect("a temporary folder");
+        let database = (engine == Engine::Postgres).then(|| create_database(&name));
+        let settings: Vec<(String, String)> =
+            settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let (child, address) = spawn(&folder, database.as_deref(), &settings);
+        Self { child, folder, database, settings, address }
+    }
+
+    /// Kills the program with SIGKILL.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("the program runs");
+        self.child.wait().expect("the program ends");
+    }
+
+    /// Starts it again on the same data.
+    pub fn restart(&mut self) {
+        let (child, address) = spawn(&self.folder, self.database.as_deref(), &self.settings);
+        self.child = child;
+        self.address = address;
+    }
+
+    /// Runs a Python peer and fails with its output when it fails.
+    pub fn python(&self, script: &str) {
+        let root = root();
+        let mut command = Command::new(root.join(".tools/venv/bin/python"));
+        command.arg(root.join("crates/e2e/peers/python").join(script));
+        self.run(command, script);
+    }
+
+    /// Runs a Node peer and fails with its output when it fails.
+    pub fn node(&self, script: &str) {
+        let mut command = Command::new("node");
+        command.arg(root().join("crates/e2e/peers/node").join(script));
+        self.run(command, script);
+    }
+
+    fn run(&self, mut command: Command, script: &str) {
+        command.env("BASE_URL", &self.address).env("ACCOUNT_SID", ACCOUNT).env("AUTH_TOKEN", TOKEN);
+        command.env("TEST_ACCOUNT_SID", TEST_ACCOUNT).env("PYTHONDONTWRITEBYTECODE", "1");
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+            command.env_remove(name);
+        }
+        let output = command.output().unwrap_or_else(|error| {
+            panic!("{script} could not be started ({error}); run scripts/setup test first")
+        });
+        assert!(
+            output.status.success(),
+            "{script} failed:\n{}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+
+    /// The messages that a handset received.
+    pub fn handset(&self, number: &str) -> Vec<serde_json::Value> {
+        let url = format!("{}/dev/handsets/{number}/messages", self.address);
+        let mut answer = ureq::get(&url)
+            .header("authorization", &basic(ACCOUNT, TOKEN))
+            .call()
+            .expect("the handset's inbox");
+        let json: serde_json::Value = answer.body_mut().read_json().expect("JSON");
+        json["messages"].as_array().cloned().unwrap_or_default()
+    }
+}
+
+impl Drop for Trunkline {
+    fn drop(&mut self) {
+        // It may have been killed before.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The header of HTTP Basic.
+pub fn basic(user: &str, password: &str) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::from("Basic ");
+    for chunk in format!("{user}:{password}").as_bytes().chunks(3) {
+        let bits = chunk.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte));
+        let bits = bits << (8 * (3 - chunk.len()));
+        for index in 0..4 {
+            let digit = ALPHABET[(bits >> (18 - 6 * index) & 63) as usize] as char;
+            text.push(if index <= chunk.len() { digit } else { '=' });
+        }
+    }
+    text
+}
+
+/// Waits until `condition` gives a value; fails after `seconds`.
+pub fn wait_for<T>(what: &str, seconds: u64, mut condition: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(value) = condition() {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "waited {seconds} s for {what}");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("a workspace").to_owned()
+}
+
+/// The program beside this test binary: `cargo build` puts both into one folder.
+fn program() -> PathBuf {
+    let own = std::env::current_exe().expect("this test's own path");
+    let program = own.ancestors().nth(2).expect("target/<profile>").join("trunkline");
+    assert!(program.exists(), "{} is missing: run cargo build first", program.display());
+    program
+}
+
+fn spawn(folder: &Path, database: Option<&str>, settings: &[(String, String)]) -> (Child, String) {
+    let mut command = Command::new(program());
+    command.arg("dev").env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA", folder);
+    command.env("TRUNKLINE_ACCOUNT_SID", ACCOUNT).env("TRUNKLINE_AUTH_TOKEN", TOKEN);
+    command.env("TRUNKLINE_TEST_ACCOUNT_SID", TEST_ACCOUNT).env("TRUNKLINE_TEST_AUTH_TOKEN", TOKEN);
+    if let Some(database) = database {
+        command.env("TRUNKLINE_DATABASE_URL", database);
+    }
+    command.envs(settings.iter().map(|(k, v)| (k, v))).stdout(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    let stdout = child.stdout.take().expect("its output");
+    let mut lines = BufReader::new(stdout).lines();
+    let address = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
+        .expect("the program says where it listens");
+    // What else it prints must not fill the pipe.
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    (child, address)
+}
+
+fn create_database(name: &str) -> String {
+    let server = std::env::var("TRUNKLINE_TEST_POSTGRES").expect(
+        "TRUNKLINE_TEST_POSTGRES names a PostgreSQL server: run scripts/with-postgres cargo test",
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async {
+        let connecting = tokio_postgres::connect(&server, tokio_postgres::NoTls);
+        let (client, connection) = connecting.await.expect("the server answers");
+        tokio::spawn(connection);
+        client.batch_execute(&format!("CREATE DATABASE {name}")).await.expect("a database");
+    });
+    let (base, _) = server.rsplit_once('/').expect("postgres://host/database");
+    format!("{base}/{name}")
+}

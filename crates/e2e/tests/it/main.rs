@@ -1,0 +1,5 @@
+//! One binary, a module for each family of scenarios.
+
+mod crash;
+mod harness;
+mod sdk;

@@ -1,0 +1,28 @@
+//! The official SDKs, unmodified, doing what their users do.
+
+use crate::harness::{Engine, Trunkline};
+
+#[test]
+fn python_sends_texts_and_hears_of_them() {
+    Trunkline::start(Engine::Sqlite).python("sms_out.py");
+}
+
+#[test]
+fn python_sends_texts_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("sms_out.py");
+}
+
+#[test]
+fn node_sends_texts_and_hears_of_them() {
+    Trunkline::start(Engine::Sqlite).node("sms_out.mjs");
+}
+
+#[test]
+fn bad_input_gets_its_coded_answer() {
+    Trunkline::start(Engine::Sqlite).python("errors.py");
+}
+
+#[test]
+fn test_credentials_know_the_magic_numbers() {
+    Trunkline::start(Engine::Sqlite).python("magic.py");
+}
