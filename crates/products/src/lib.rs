@@ -9,6 +9,7 @@ pub mod dev;
 pub mod gateway;
 pub mod messaging;
 pub mod numbers;
+pub mod resource;
 pub mod webhooks;
 
 use store::Migration;
@@ -23,4 +24,9 @@ pub fn migrations() -> Vec<Migration> {
         messaging::MIGRATIONS,
     ]
     .concat()
+}
+
+/// Every declared resource: routes, views and the test that strangers are refused read this list.
+pub fn declared() -> impl Iterator<Item = &'static resource::Resource> {
+    accounts::resources::RESOURCES.into_iter().chain(numbers::resources::RESOURCES)
 }

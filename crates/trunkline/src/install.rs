@@ -12,6 +12,7 @@ use products::accounts::{Accounts, Kind};
 use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
 use products::gateway::{Gateway, RateLimit, Response, Routes};
 use products::messaging::{self, Messaging, Prices, work::Context};
+use products::resource::{Refusal, Shared};
 use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
 use products::{dev, numbers};
 use store::{Store, StoreError};
@@ -165,7 +166,10 @@ async fn stock(
             numbers::own(tx, account, &owned, sms_url.as_deref())
         })
         .await
-        .map_err(|error: StoreError| StartError::Store(error))?;
+        .map_err(|refusal: Refusal| match refusal {
+            Refusal::Store(error) => StartError::Store(error),
+            Refusal::Api(error) => StartError::Setting(format!("TRUNKLINE_NUMBERS: {error}")),
+        })?;
     Ok(first)
 }
 
@@ -193,6 +197,7 @@ fn join(parts: &Parts, settings: &Settings, mode: Mode) -> Result<Routes, StartE
     sim.connect(Arc::new(move |events| told.tell(events)));
     let mut routes = Routes::default();
     messaging::api::routes(&mut routes, &messaging);
+    declare(parts, &mut routes);
     if mode == Mode::Dev {
         let state = dev::Dev { carrier: Arc::clone(&sim), clock: Arc::clone(&parts.clock) };
         dev::routes(&mut routes, &Arc::new(state));
@@ -217,6 +222,24 @@ fn join(parts: &Parts, settings: &Settings, mode: Mode) -> Result<Routes, StartE
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
     Ok(routes)
+}
+
+/// Adds the routes of everything that is declared.
+fn declare(parts: &Parts, routes: &mut Routes) {
+    let accounts = Arc::clone(&parts.accounts);
+    let shared = Arc::new(Shared {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        changed: Box::new(move |sid| {
+            if let Some(key) = sid.cast() {
+                accounts.forget_key(key);
+            }
+        }),
+    });
+    for resource in products::declared() {
+        products::resource::api::routes(routes, &shared, resource);
+    }
+    numbers::api::routes(routes, &shared);
 }
 
 fn policy(settings: &Settings) -> Result<webhooks::policy::Policy, StartError> {

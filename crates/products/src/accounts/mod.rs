@@ -3,6 +3,7 @@
 mod authenticate;
 mod model;
 mod permission;
+pub mod resources;
 pub mod store;
 
 use std::collections::HashMap;

@@ -3,7 +3,8 @@
 use ::store::{Migration, NewEvent, Query, Row, StoreError, Tx};
 use base::{AccountSid, AnySid, KeySid, MasterKey, Secret, Sid};
 
-use crate::accounts::{Account, Credentials, Key, KeyKind, Kind, Status};
+use crate::accounts::{Account, Credentials, Key, KeyKind, Kind, Status, resources};
+use crate::resource;
 
 /// The tables of this product.
 pub const MIGRATIONS: &[Migration] = &[Migration {
@@ -23,19 +24,6 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         event_seq {int} NOT NULL
     ) {clustered};
     CREATE INDEX accounts_by_parent ON accounts (parent, sid);
-    CREATE TABLE api_keys (
-        sid {blob} NOT NULL PRIMARY KEY,
-        account {blob} NOT NULL,
-        kind {int} NOT NULL,
-        policy {text} NOT NULL,
-        friendly_name {text} NOT NULL,
-        secret {blob} NOT NULL,
-        created_at {int} NOT NULL,
-        updated_at {int} NOT NULL,
-        event {int} NOT NULL,
-        event_seq {int} NOT NULL
-    ) {clustered};
-    CREATE INDEX api_keys_by_account ON api_keys (account, sid);
     ",
 }];
 
@@ -58,16 +46,29 @@ pub fn find_key(
     master: &MasterKey,
     sid: KeySid,
 ) -> Result<Option<Key>, StoreError> {
-    let sql = "SELECT account, kind, policy, secret FROM api_keys WHERE sid = ?";
-    query.row(sql, &[(&sid.bytes()).into()], |row| {
-        let kind = match row.int(1)? {
-            0 => KeyKind::Main,
-            1 => KeyKind::Standard,
-            _ => KeyKind::Restricted(row.text(2)?.split(' ').map(str::to_owned).collect()),
-        };
-        let secret = unseal(master, sid.bytes(), &row.blob(3)?)?;
-        Ok(Key { sid, account: row.sid(0)?, kind, secret })
-    })
+    let found = resource::store::find_anywhere(query, &resources::KEY, AnySid::from(sid))?;
+    let Some(document) = found else { return Ok(None) };
+    let kind = match document.text("KeyType") {
+        "main" => KeyKind::Main,
+        "restricted" => KeyKind::Restricted(allowed(document.text("Policy"))),
+        _ => KeyKind::Standard,
+    };
+    let sealed = unhex(document.text("SecretSealed"));
+    let secret = unseal(master, sid.bytes(), &sealed)?;
+    Ok(Some(Key { sid, account: document.account, kind, secret }))
+}
+
+/// What a restricted key's policy lists.
+fn allowed(policy: &str) -> std::collections::BTreeSet<String> {
+    let policy = serde_json::from_str::<serde_json::Value>(policy).unwrap_or_default();
+    let listed = policy.get("allow").and_then(serde_json::Value::as_array);
+    let texts = listed.into_iter().flatten().filter_map(serde_json::Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).unwrap_or_default() as u8;
+    text.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
 /// Makes the account with these credentials, or gives an existing one this token.

@@ -1,11 +1,17 @@
 //! Numbers: the inventory that the operator owns, and who holds which of them.
 
+pub mod api;
+pub mod resources;
 pub mod store;
 
 use ::store::{Migration, Query, StoreError, Tx};
 use base::{AccountSid, PhoneNumberSid};
 
 pub use store::{InventoryNumber, NumberKind};
+
+use crate::accounts::resources::APPLICATION;
+use crate::numbers::resources::INCOMING_PHONE_NUMBER;
+use crate::resource::{Refusal, store::find};
 
 /// The tables of this product.
 pub const MIGRATIONS: &[Migration] = store::MIGRATIONS;
@@ -90,8 +96,8 @@ pub fn own(
     tx: &mut Tx<'_>,
     account: AccountSid,
     numbers: &[String],
-    _sms_url: Option<&str>,
-) -> Result<(), StoreError> {
+    sms_url: Option<&str>,
+) -> Result<(), Refusal> {
     for e164 in numbers.iter().map(|number| number.trim()).filter(|number| !number.is_empty()) {
         let country = base::E164::parse(e164).ok().and_then(|number| number.country());
         let number = InventoryNumber {
@@ -105,8 +111,51 @@ pub fn own(
             voice: true,
         };
         store::add(tx, &number)?;
-        let sid = tx.new_sid();
-        store::take(tx, e164, account, sid)?;
+        let sid: PhoneNumberSid = tx.new_sid();
+        if !store::take(tx, e164, account, sid)? {
+            continue;
+        }
+        let mut draft = resources::own_draft(&INCOMING_PHONE_NUMBER, sid, account)?;
+        resources::describe(&mut draft, &number);
+        if let Some(url) = sms_url {
+            draft.set("SmsUrl", url);
+        }
+        crate::resource::store::insert(tx, &INCOMING_PHONE_NUMBER, &draft)?;
     }
     Ok(())
+}
+
+/// Where the application is asked about inbound messages of a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MessageHooks {
+    /// The address, and whether it is asked by GET.
+    pub primary: Option<(String, bool)>,
+    /// Asked when the primary one fails.
+    pub fallback: Option<(String, bool)>,
+    /// Where status changes of replies are told.
+    pub status_callback: Option<String>,
+}
+
+/// The hooks of a held number: its own, or those of its application.
+pub fn message_hooks(
+    query: &mut impl Query,
+    number: &OwnedNumber,
+) -> Result<MessageHooks, StoreError> {
+    let held = find(query, &INCOMING_PHONE_NUMBER, number.account, number.sid.into())?;
+    let Some(held) = held else { return Ok(MessageHooks::default()) };
+    let application = held.given("SmsApplicationSid").and_then(|sid| sid.parse().ok());
+    let application = match application {
+        Some(sid) => find(query, &APPLICATION, number.account, sid)?,
+        None => None,
+    };
+    let document = application.as_ref().unwrap_or(&held);
+    let hook = |url: &str, method: &str| {
+        Some((document.given(url)?.to_owned(), document.text(method) == "GET"))
+    };
+    let callback = if application.is_some() { "MessageStatusCallback" } else { "StatusCallback" };
+    Ok(MessageHooks {
+        primary: hook("SmsUrl", "SmsMethod"),
+        fallback: hook("SmsFallbackUrl", "SmsFallbackMethod"),
+        status_callback: document.given(callback).map(str::to_owned),
+    })
 }

@@ -36,6 +36,27 @@ pub enum NumberKind {
     TollFree = 2,
 }
 
+impl NumberKind {
+    /// As the JSON of a number names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Mobile => "mobile",
+            Self::TollFree => "tollfree",
+        }
+    }
+}
+
+/// `+14155550100` as people in its country write it: `(415) 555-0100`.
+pub fn national(e164: &str) -> String {
+    match e164.strip_prefix("+1").filter(|national| national.len() == 10) {
+        Some(national) => {
+            format!("({}) {}-{}", &national[..3], &national[3..6], &national[6..])
+        }
+        None => e164.to_owned(),
+    }
+}
+
 /// A number that the operator owns.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InventoryNumber {

@@ -1,0 +1,138 @@
+//! The declared resources of accounts: applications, addresses, API keys.
+
+use base::{Secret, code};
+use serde_json::Value;
+
+use crate::accounts::{Verb, store};
+use crate::resource::{ALL, Draft, Field, Refusal, Resource, Rules, Scene, events};
+
+/// Every declared resource of this product.
+pub static RESOURCES: [&Resource; 4] = [&APPLICATION, &ADDRESS, &KEY, &SIGNING_KEY];
+
+/// A set of addresses that several numbers share.
+pub static APPLICATION: Resource = Resource {
+    kind: "application",
+    title: "Application",
+    prefix: "AP",
+    host: "api",
+    path: "/2010-04-01/Accounts/{AccountSid}/Applications",
+    list_key: "applications",
+    permission: "api/applications",
+    operations: ALL,
+    fields: &[
+        Field::text("FriendlyName", 64),
+        Field::text("ApiVersion", 10).or("2010-04-01"),
+        Field::url("VoiceUrl"),
+        Field::method("VoiceMethod"),
+        Field::url("VoiceFallbackUrl"),
+        Field::method("VoiceFallbackMethod"),
+        Field::url("StatusCallback"),
+        Field::method("StatusCallbackMethod"),
+        Field::flag("VoiceCallerIdLookup", false),
+        Field::url("SmsUrl"),
+        Field::method("SmsMethod"),
+        Field::url("SmsFallbackUrl"),
+        Field::method("SmsFallbackMethod"),
+        Field::url("SmsStatusCallback"),
+        Field::url("MessageStatusCallback"),
+        Field::flag("PublicApplicationConnectEnabled", false),
+    ],
+    filters: &["FriendlyName"],
+    unique: &[],
+    events: events!("accounts.application"),
+    rules: Rules::NONE,
+};
+
+/// A postal address.
+pub static ADDRESS: Resource = Resource {
+    kind: "address",
+    title: "Address",
+    prefix: "AD",
+    host: "api",
+    path: "/2010-04-01/Accounts/{AccountSid}/Addresses",
+    list_key: "addresses",
+    permission: "api/addresses",
+    operations: ALL,
+    fields: &[
+        Field::text("CustomerName", 200).required().code(ADDRESS_INVALID),
+        Field::text("Street", 200).required().code(ADDRESS_INVALID),
+        Field::text("StreetSecondary", 200),
+        Field::text("City", 100).required().code(ADDRESS_INVALID),
+        Field::text("Region", 100).required().code(ADDRESS_INVALID),
+        Field::text("PostalCode", 20).required().code(ADDRESS_INVALID),
+        Field::country("IsoCountry").required().create_only().code(ADDRESS_INVALID),
+        Field::text("FriendlyName", 64),
+        Field::flag("EmergencyEnabled", false),
+        Field::computed("Validated"),
+        Field::computed("Verified"),
+    ],
+    filters: &["CustomerName", "FriendlyName", "IsoCountry"],
+    unique: &[],
+    events: events!("accounts.address"),
+    rules: Rules { create: Some(unvalidated), ..Rules::NONE },
+};
+
+/// An address that does not validate.
+const ADDRESS_INVALID: u32 = 21628;
+
+/// No postal service is asked, so nothing is claimed of an address.
+fn unvalidated(_: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    draft.set("Validated", false);
+    draft.set("Verified", false);
+    Ok(())
+}
+
+/// An API key: the secret is shown once.
+pub static KEY: Resource = Resource {
+    kind: "key",
+    title: "Key",
+    prefix: "SK",
+    host: "api",
+    path: "/2010-04-01/Accounts/{AccountSid}/Keys",
+    list_key: "keys",
+    permission: "accounts/keys",
+    operations: ALL,
+    fields: &[
+        Field::text("FriendlyName", 64).or_empty(),
+        Field::choice("KeyType", &["standard", "main", "restricted"]).create_only().hidden(),
+        Field::text("Policy", 20_000).hidden(),
+        Field::computed("SecretSealed").hidden(),
+    ],
+    filters: &[],
+    unique: &[],
+    events: events!("accounts.key"),
+    rules: Rules { create: Some(make_secret), update: Some(check_policy), ..Rules::NONE },
+};
+
+/// The old name of keys.
+pub static SIGNING_KEY: Resource = Resource {
+    path: "/2010-04-01/Accounts/{AccountSid}/SigningKeys",
+    list_key: "signing_keys",
+    operations: &[Verb::Create, Verb::Read, Verb::List, Verb::Update, Verb::Delete],
+    ..KEY
+};
+
+fn make_secret(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    check_policy(scene, draft)?;
+    let secret = scene.tx.random().token();
+    let sealed = store::seal(scene.tx, scene.master, draft.sid.bytes, &Secret::new(&secret));
+    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+    draft.set("SecretSealed", hex);
+    draft.shown_once.push(("secret", secret));
+    Ok(())
+}
+
+/// A restricted key needs `{"allow":["/twilio/messaging/messages/create", …]}`.
+fn check_policy(_: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    if draft.text("KeyType") != "restricted" {
+        return Ok(());
+    }
+    let policy = serde_json::from_str::<Value>(draft.text("Policy")).unwrap_or_default();
+    let allowed = policy.get("allow").and_then(Value::as_array);
+    if allowed.is_some_and(|allowed| allowed.iter().all(Value::is_string)) {
+        return Ok(());
+    }
+    let text = "A restricted key needs a Policy like \
+                {\"allow\":[\"/twilio/messaging/messages/create\"]}";
+    Err(base::ApiError::new(code::BAD_REQUEST, text).into())
+}

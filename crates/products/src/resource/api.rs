@@ -1,0 +1,216 @@
+//! The five routes that follow from a declaration.
+
+use std::sync::Arc;
+
+use base::{AnySid, ApiError, MasterKey, Params, Sid, code};
+use http::Method;
+use serde_json::{Map, Value};
+use store::{Store, Tx};
+
+use crate::accounts::{Caller, Permission, Verb};
+use crate::gateway::page::{Paging, v2010};
+use crate::gateway::{ApiResult, Call, Response, Routes};
+use crate::resource::{Document, Draft, Field, Refusal, Resource, Scene, store as sql};
+
+/// What the routes of declared resources share.
+pub struct Shared {
+    /// Where documents are.
+    pub store: Store,
+    /// Seals secrets.
+    pub master: Arc<MasterKey>,
+    /// Told of a changed document, so that what was remembered of it is dropped.
+    pub changed: Box<dyn Fn(AnySid) + Send + Sync>,
+}
+
+/// Adds the routes of a declared resource.
+pub fn routes(routes: &mut Routes, shared: &Arc<Shared>, resource: &'static Resource) {
+    let one = format!("{}/{{Sid}}", resource.path);
+    for verb in resource.operations {
+        let permission = Permission::new(resource.permission, *verb);
+        let (host, list) = (resource.host, resource.path);
+        match verb {
+            Verb::Create => routes.on(host, Method::POST, list, permission, shared, move |s, c| {
+                create(s, c, resource)
+            }),
+            Verb::List => routes.on(host, Method::GET, list, permission, shared, move |s, c| {
+                list_page(s, c, resource)
+            }),
+            Verb::Read => routes
+                .on(host, Method::GET, &one, permission, shared, move |s, c| fetch(s, c, resource)),
+            Verb::Update => routes.on(host, Method::POST, &one, permission, shared, move |s, c| {
+                update(s, c, resource)
+            }),
+            Verb::Delete => {
+                routes.on(host, Method::DELETE, &one, permission, shared, move |s, c| {
+                    delete(s, c, resource)
+                })
+            }
+        }
+    }
+}
+
+/// Makes a document; also what routes beside the declared ones call.
+pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
+    refuse_test(&call.caller)?;
+    let data = read_new(resource, &call.request.form)?;
+    let (caller, params) = (call.caller, call.request.form);
+    let master = Arc::clone(&shared.master);
+    let unit = move |tx: &mut Tx<'_>| {
+        let prefix = resource.prefix.as_bytes();
+        let sid = AnySid {
+            prefix: [prefix[0], prefix[1]],
+            bytes: tx.new_sid::<base::EventSid>().bytes(),
+        };
+        let account = caller.account_sid();
+        let before = Map::new();
+        let mut draft = Draft { sid, data, before, shown_once: Vec::new(), account };
+        if let Some(rule) = resource.rules.create {
+            let account = &caller.account;
+            rule(&mut Scene { tx, account, master: &master, params: &params }, &mut draft)?;
+        }
+        let document = sql::insert(tx, resource, &draft)?;
+        Ok::<_, Refusal>((document, draft.shown_once))
+    };
+    let (document, shown_once) = shared.store.write(unit).await?;
+    let mut json = document.view(resource);
+    for (name, value) in shown_once {
+        json.insert(name.to_owned(), value.into());
+    }
+    Ok(Response::created(&Value::Object(json)))
+}
+
+async fn fetch(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
+    refuse_test(&call.caller)?;
+    let document = find(&shared, &call, resource).await?;
+    Ok(Response::ok(&Value::Object(document.view(resource))))
+}
+
+async fn find(
+    shared: &Shared,
+    call: &Call,
+    resource: &'static Resource,
+) -> Result<Document, ApiError> {
+    let (account, sid) = (call.caller.account_sid(), sid_of(call, resource)?);
+    let read = shared.store.read(move |reader| sql::find(reader, resource, account, sid));
+    let found = read.await.map_err(crate::accounts::store_error)?;
+    found.ok_or_else(|| call.request.not_found())
+}
+
+fn sid_of(call: &Call, resource: &Resource) -> Result<AnySid, ApiError> {
+    let sid: AnySid = call.request.segment("Sid").parse().map_err(|_| call.request.not_found())?;
+    let fits = sid.prefix == *resource.prefix.as_bytes();
+    if fits { Ok(sid) } else { Err(call.request.not_found()) }
+}
+
+/// A page of documents; also what routes beside the declared ones call.
+pub async fn list_page(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
+    refuse_test(&call.caller)?;
+    let paging = Paging::of(&call.request)?;
+    let account = call.caller.account_sid();
+    let filters: Vec<(String, String)> = resource
+        .filters
+        .iter()
+        .filter_map(|name| {
+            let value = call.request.query.get(name).filter(|value| !value.is_empty())?;
+            Some(((*name).to_owned(), value.to_owned()))
+        })
+        .collect();
+    let cursor = match &paging.cursor {
+        None => None,
+        Some(cursor) => {
+            let sid = cursor.key.parse();
+            Some((
+                cursor.forward,
+                sid.map_err(|_| ApiError::new(code::PAGE_TOKEN, "Invalid PageToken"))?,
+            ))
+        }
+    };
+    let limit = paging.size + 1;
+    let read = shared
+        .store
+        .read(move |reader| sql::list(reader, resource, account, &filters, cursor, limit));
+    let documents = read.await.map_err(crate::accounts::store_error)?;
+    let page = paging.page(
+        documents,
+        |document| document.sid.to_string(),
+        |document| Value::Object(document.view(resource)),
+    );
+    Ok(Response::ok(&v2010(&call.request, &paging, resource.list_key, page)))
+}
+
+async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
+    refuse_test(&call.caller)?;
+    let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
+    let changes = read(resource, &call.request.form, |field| field.update)?;
+    let (caller, params) = (call.caller, call.request.form);
+    let master = Arc::clone(&shared.master);
+    let unit = move |tx: &mut Tx<'_>| {
+        let account = caller.account_sid();
+        let before = sql::find(tx, resource, account, sid)?.ok_or(missing)?;
+        let mut data = before.data.clone();
+        data.extend(changes);
+        let shown_once = Vec::new();
+        let mut draft = Draft { sid, data, before: before.data.clone(), shown_once, account };
+        if let Some(rule) = resource.rules.update {
+            let account = &caller.account;
+            rule(&mut Scene { tx, account, master: &master, params: &params }, &mut draft)?;
+        }
+        sql::update(tx, resource, &before, &draft)
+    };
+    let document = shared.store.write(unit).await.map_err(ApiError::from)?;
+    (shared.changed)(sid);
+    Ok(Response::ok(&Value::Object(document.view(resource))))
+}
+
+async fn delete(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
+    refuse_test(&call.caller)?;
+    let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
+    let (caller, params) = (call.caller, call.request.form);
+    let master = Arc::clone(&shared.master);
+    let unit = move |tx: &mut Tx<'_>| {
+        let account = caller.account_sid();
+        let document = sql::find(tx, resource, account, sid)?.ok_or(missing)?;
+        if let Some(rule) = resource.rules.delete {
+            let account = &caller.account;
+            rule(&mut Scene { tx, account, master: &master, params: &params }, &document)?;
+        }
+        sql::delete(tx, resource, &document)?;
+        Ok::<_, Refusal>(())
+    };
+    shared.store.write(unit).await.map_err(ApiError::from)?;
+    (shared.changed)(sid);
+    Ok(Response::deleted())
+}
+
+/// Test credentials reach no stored resource (20008).
+fn refuse_test(caller: &Caller) -> Result<(), ApiError> {
+    if caller.is_test() { Err(ApiError::test_credentials()) } else { Ok(()) }
+}
+
+/// The members of a new document: what was given, and defaults for the rest.
+pub fn read_new(resource: &Resource, form: &Params) -> Result<Map<String, Value>, ApiError> {
+    let mut data = read(resource, form, |field| field.create)?;
+    for field in resource.fields {
+        let name = field.member();
+        if field.required && data.get(&name).is_none_or(Value::is_null) {
+            let text = format!("{} is missing", field.name);
+            return Err(ApiError::new(field.code, text));
+        }
+        data.entry(name).or_insert_with(|| field.fallback());
+    }
+    Ok(data)
+}
+
+fn read(
+    resource: &Resource,
+    form: &Params,
+    settable: impl Fn(&Field) -> bool,
+) -> Result<Map<String, Value>, ApiError> {
+    let mut data = Map::new();
+    for field in resource.fields.iter().filter(|field| settable(field)) {
+        if let Some(text) = form.get(field.name) {
+            data.insert(field.member(), field.read(text)?);
+        }
+    }
+    Ok(data)
+}

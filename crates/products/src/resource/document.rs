@@ -1,0 +1,126 @@
+//! Documents of declared resources, and what rules are given.
+
+use base::{AccountSid, AnySid, ApiError, Instant, MasterKey, Params};
+use serde_json::{Map, Value};
+use store::{StoreError, Tx};
+
+use crate::accounts::Account;
+use crate::resource::{Resource, member};
+
+/// Why a unit of work was refused.
+#[derive(Debug)]
+pub enum Refusal {
+    /// By a rule: the caller is told.
+    Api(ApiError),
+    /// By the database.
+    Store(StoreError),
+}
+
+impl From<ApiError> for Refusal {
+    fn from(error: ApiError) -> Self {
+        Self::Api(error)
+    }
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Api(error) => error,
+            Refusal::Store(error) => crate::accounts::store_error(error),
+        }
+    }
+}
+
+/// What a rule sees besides the draft.
+pub struct Scene<'a, 't> {
+    /// The transaction.
+    pub tx: &'a mut Tx<'t>,
+    /// Who is acted for.
+    pub account: &'a Account,
+    /// Seals secrets.
+    pub master: &'a MasterKey,
+    /// The parameters as sent, for what is no field.
+    pub params: &'a Params,
+}
+
+/// A document about to be written.
+#[derive(Debug)]
+pub struct Draft {
+    /// Its SID.
+    pub sid: AnySid,
+    /// Its members, by their JSON names.
+    pub data: Map<String, Value>,
+    /// The members as they were; empty for a new one.
+    pub before: Map<String, Value>,
+    /// Members that are shown in this answer and never again.
+    pub shown_once: Vec<(&'static str, String)>,
+    /// The account that holds it; a rule may hand it to another.
+    pub account: AccountSid,
+}
+
+impl Draft {
+    /// A member's text; empty when it is none.
+    pub fn text(&self, name: &str) -> &str {
+        self.data.get(&member(name)).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Sets a member.
+    pub fn set(&mut self, name: &str, value: impl Into<Value>) {
+        self.data.insert(member(name), value.into());
+    }
+}
+
+/// A document as it is stored.
+#[derive(Clone, Debug)]
+pub struct Document {
+    /// Its SID.
+    pub sid: AnySid,
+    /// Whose it is.
+    pub account: AccountSid,
+    /// When it was made.
+    pub created_at: Instant,
+    /// When it was changed last.
+    pub updated_at: Instant,
+    /// Its last event and that event's number.
+    pub event: (i64, i64),
+    /// Its members, by their JSON names.
+    pub data: Map<String, Value>,
+}
+
+impl Document {
+    /// A member's text; empty when it is none.
+    pub fn text(&self, name: &str) -> &str {
+        self.data.get(&member(name)).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The text of a member that is set.
+    pub fn given(&self, name: &str) -> Option<&str> {
+        Some(self.text(name)).filter(|text| !text.is_empty())
+    }
+
+    /// In Twilio's shape (2010-04-01).
+    pub fn view(&self, resource: &Resource) -> Map<String, Value> {
+        let mut json = Map::new();
+        json.insert("sid".into(), self.sid.to_string().into());
+        json.insert("account_sid".into(), self.account.to_string().into());
+        json.insert("date_created".into(), self.created_at.to_rfc2822().into());
+        json.insert("date_updated".into(), self.updated_at.to_rfc2822().into());
+        for field in resource.fields.iter().filter(|field| !field.hidden) {
+            let name = field.member();
+            let value = self.data.get(&name).cloned().unwrap_or_else(|| field.fallback());
+            json.insert(name, value);
+        }
+        let list = resource.path.replace("{AccountSid}", &self.account.to_string());
+        json.insert("uri".into(), format!("{list}/{}.json", self.sid).into());
+        if let Some(view) = resource.rules.view {
+            view(self, &mut json);
+        }
+        json
+    }
+}
