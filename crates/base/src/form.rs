@@ -77,6 +77,11 @@ impl Params {
         self.0.push((name.to_owned(), value.to_owned()));
     }
 
+    /// Keeps the pairs whose name is wanted.
+    pub fn retain(&mut self, wanted: impl Fn(&str) -> bool) {
+        self.0.retain(|(name, _)| wanted(name));
+    }
+
     /// The first value of a name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -106,6 +106,7 @@ async fn connection<S: Service>(
         .timer(TokioTimer::new())
         .header_read_timeout(config.header_timeout)
         .max_buf_size(64 << 10)
+        .title_case_headers(true)
         .serve_connection(TokioIo::new(stream), handler);
     tokio::pin!(running);
     let stopped = async move { stop.wait_for(|stop| *stop).await.is_ok() };

@@ -7,6 +7,7 @@ pub mod accounts;
 pub mod carriers;
 pub mod dev;
 pub mod gateway;
+pub mod jobs;
 pub mod messaging;
 pub mod numbers;
 pub mod resource;
@@ -19,6 +20,7 @@ pub fn migrations() -> Vec<Migration> {
     [
         accounts::MIGRATIONS,
         webhooks::store::MIGRATIONS,
+        webhooks::alerts::MIGRATIONS,
         numbers::MIGRATIONS,
         carriers::sim::MIGRATIONS,
         messaging::MIGRATIONS,

@@ -82,3 +82,12 @@ fn from_row(row: &Row<'_>) -> Result<Job, StoreError> {
         payload: row.text(5)?,
     })
 }
+
+/// When the next job that is not due at `after` will be.
+pub fn next_due_after(
+    query: &mut impl Query,
+    after: Instant,
+) -> Result<Option<Instant>, StoreError> {
+    let sql = "SELECT min(due_at) FROM jobs WHERE due_at > ?";
+    Ok(query.row(sql, &[after.into()], |row| row.instant_or_null(0))?.flatten())
+}

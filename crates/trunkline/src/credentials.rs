@@ -35,8 +35,6 @@ pub struct Pairs {
     pub main: Credentials,
     /// The test credentials.
     pub test: Credentials,
-    /// Whether the main account was just made.
-    pub fresh: bool,
 }
 
 const MAIN: &str = "credentials";
@@ -44,12 +42,11 @@ const TEST: &str = "test-credentials";
 
 /// What the settings say, else what the data folder keeps, else fresh ones.
 pub fn find(settings: &Settings) -> Result<Pairs, StartError> {
-    let fresh = settings.account_sid.is_none() && !settings.data.join(MAIN).exists();
     let (sid, token) = (settings.account_sid.as_deref(), settings.auth_token.as_deref());
     let main = pair(&settings.data.join(MAIN), sid, token)?;
     let (sid, token) = (settings.test_account_sid.as_deref(), settings.test_auth_token.as_deref());
     let test = pair(&settings.data.join(TEST), sid, token)?;
-    Ok(Pairs { main, test, fresh })
+    Ok(Pairs { main, test })
 }
 
 fn pair(path: &Path, sid: Option<&str>, token: Option<&str>) -> Result<Credentials, StartError> {

@@ -11,6 +11,7 @@ use net::{Body, Client, ClientConfig, Clock, Guard, ServerConfig, Service, Syste
 use products::accounts::{Accounts, Kind};
 use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
 use products::gateway::{Gateway, RateLimit, Response, Routes};
+use products::jobs::{Handler, Jobs};
 use products::messaging::{self, Messaging, Prices, work::Context};
 use products::resource::{Refusal, Shared};
 use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
@@ -90,12 +91,13 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     parts.accounts.ensure(pairs.main.clone(), Kind::Full, "Main account").await?;
     parts.accounts.ensure(pairs.test.clone(), Kind::Test, "Test credentials").await?;
     let number = stock(&parts, &settings, mode, &pairs).await?;
-    let routes = join(&parts, &settings, mode)?;
+    let listener = TcpListener::bind(settings.listen).await?;
+    let address = format!("http://{}", listener.local_addr()?);
+    let public_url = settings.public_url.clone().unwrap_or_else(|| address.clone());
+    let routes = join(&parts, &settings, mode, &public_url)?;
     let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock);
-    let listener = TcpListener::bind(settings.listen).await?;
-    let address = format!("http://{}", listener.local_addr()?);
     let hello = (mode == Mode::Dev).then_some((&pairs.main, &pairs.test, number.as_str()));
     welcome::print(&address, hello);
     let (stop, stopped) = watch::channel(false);
@@ -174,16 +176,25 @@ async fn stock(
 }
 
 /// Joins the products and starts their workers.
-fn join(parts: &Parts, settings: &Settings, mode: Mode) -> Result<Routes, StartError> {
+fn join(
+    parts: &Parts,
+    settings: &Settings,
+    mode: Mode,
+    public_url: &str,
+) -> Result<Routes, StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let (hooks, hooks_mailbox) = Webhooks::new();
+    let (jobs, jobs_mailbox) = Jobs::new();
     let sim = SimCarrier::new(parts.store.clone());
     let carrier = CarrierId(0);
     let context = Arc::new(Context {
         master: Arc::clone(&parts.master),
         prices: Prices::default(),
         outbox: Outbox::new(Arc::clone(&parts.master), hooks.handover()),
-        nudge: Arc::new(|_| {}),
+        nudge: Arc::new({
+            let jobs = jobs.clone();
+            move |_| jobs.nudge()
+        }),
         carrier,
     });
     let (messaging, mailbox) = Messaging::new(messaging::Parts {
@@ -211,6 +222,8 @@ fn join(parts: &Parts, settings: &Settings, mode: Mode) -> Result<Routes, StartE
     };
     tokio::spawn(Arc::clone(&sim).run(Arc::clone(&clock)));
     tokio::spawn(Arc::clone(&messaging).run(Carrier::Sim(sim), run, mailbox));
+    let handlers = vec![inbound_handler(parts, &messaging, public_url)];
+    tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));
     let worker = WorkerConfig {
         store: parts.store.clone(),
         master: Arc::clone(&parts.master),
@@ -222,6 +235,19 @@ fn join(parts: &Parts, settings: &Settings, mode: Mode) -> Result<Routes, StartE
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
     Ok(routes)
+}
+
+/// Asks applications about inbound messages.
+fn inbound_handler(parts: &Parts, messaging: &Arc<Messaging>, public_url: &str) -> Handler {
+    let (messaging, client) = (Arc::clone(messaging), Arc::clone(&parts.client));
+    let public_url: Arc<str> = public_url.into();
+    Handler {
+        kind: messaging::work::INBOUND_JOB,
+        run: Box::new(move |job| {
+            let (messaging, client) = (Arc::clone(&messaging), Arc::clone(&client));
+            Box::pin(messaging.do_inbound(client, Arc::clone(&public_url), job))
+        }),
+    }
 }
 
 /// Adds the routes of everything that is declared.
@@ -240,6 +266,8 @@ fn declare(parts: &Parts, routes: &mut Routes) {
         products::resource::api::routes(routes, &shared, resource);
     }
     numbers::api::routes(routes, &shared);
+    let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });
+    webhooks::alerts::routes(routes, &alerts);
 }
 
 fn policy(settings: &Settings) -> Result<webhooks::policy::Policy, StartError> {

@@ -26,3 +26,13 @@ fn bad_input_gets_its_coded_answer() {
 fn test_credentials_know_the_magic_numbers() {
     Trunkline::start(Engine::Sqlite).python("magic.py");
 }
+
+#[test]
+fn a_text_in_is_answered_by_the_application() {
+    Trunkline::start(Engine::Sqlite).python("inbound.py");
+}
+
+#[test]
+fn numbers_applications_addresses_and_keys() {
+    Trunkline::start(Engine::Sqlite).python("resources.py");
+}

@@ -78,7 +78,10 @@ async fn handshake<T>(stream: T) -> Result<Sender, SendError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) = http1::handshake::<_, Full<Bytes>>(TokioIo::new(stream))
+    // Names are case-insensitive, but not to every program that reads them.
+    let (sender, connection) = http1::Builder::new()
+        .title_case_headers(true)
+        .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
         .await
         .map_err(|_| SendError::Protocol)?;
     tokio::spawn(async move {

@@ -94,6 +94,7 @@ fn draft_of(call: &Call) -> Result<Draft, ApiError> {
         feedback: text("ProvideFeedback") == Some("true"),
         smart_encoded: text("SmartEncoded") == Some("true"),
         trial: call.caller.account.kind == Kind::Trial,
+        to_opted_out: false,
         idempotency: idempotency_of(&call.request)?,
     })
 }

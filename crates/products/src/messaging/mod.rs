@@ -3,6 +3,7 @@
 pub mod api;
 mod change;
 pub mod dispatch;
+mod inbound;
 mod magic;
 pub mod model;
 mod opt_words;
@@ -112,3 +113,12 @@ impl Messaging {
 }
 
 pub use worker::RunConfig;
+
+/// The number that an inbound message came to, and who holds it.
+fn numbers_of(
+    query: &mut impl ::store::Query,
+    message: &Message,
+) -> Result<Option<crate::numbers::OwnedNumber>, StoreError> {
+    let found = crate::numbers::sender(query, &message.to)?;
+    Ok(found.filter(|number| number.account == message.key.account))
+}

@@ -270,6 +270,8 @@ pub struct Draft {
     pub smart_encoded: bool,
     /// The account is a trial: verified recipients only.
     pub trial: bool,
+    /// Sent even to somebody who said STOP: the answer to that very word.
+    pub to_opted_out: bool,
     /// Makes the create safe to repeat.
     pub idempotency: Option<Idempotency>,
 }

@@ -96,7 +96,7 @@ pub fn accept(
         );
         return Err(ApiError::new(code::TRIAL_TO_UNVERIFIED, text));
     }
-    if facts.opted_out {
+    if facts.opted_out && !draft.to_opted_out {
         let text = "Attempt to send to unsubscribed recipient: it answered STOP to this sender";
         return Err(ApiError::new(code::OPTED_OUT, text));
     }

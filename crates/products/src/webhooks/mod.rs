@@ -1,6 +1,7 @@
 //! Webhooks: what happened is told to the application, signed, in order, and again until it
 //! listens or its policy gives up.
 
+pub mod alerts;
 pub mod overrides;
 pub mod params;
 pub mod policy;
@@ -16,6 +17,7 @@ use base::{AccountSid, AnySid, MasterKey, ObjectKey, Params};
 
 pub use store::Delivery;
 pub use worker::{Webhooks, WorkerConfig};
+pub(crate) use worker::{limits_of as worker_limits, signed_headers};
 
 /// A callback to be delivered, about one event of one object.
 #[derive(Clone, Debug)]

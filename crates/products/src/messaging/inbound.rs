@@ -1,0 +1,267 @@
+//! What follows from a text that came in: the application is asked, and its answer carried out.
+
+use std::sync::Arc;
+
+use ::store::{StoreError, Tx, job::Job};
+use base::{Instant, MessageSid, Params, Secret, signature};
+use bytes::Bytes;
+use http::Method;
+use machine::Machine;
+use net::{Answer, Client, Outbound, SendError};
+use twiml::messaging::{Hook, Input, Message as ReplyMessage, Output, Reply};
+use url::Url;
+
+use crate::accounts::{Kind, Status as AccountStatus};
+use crate::messaging::model::{Direction, Draft, Idempotency, Message, MessageKey};
+use crate::messaging::opt_words::Word;
+use crate::messaging::{Messaging, numbers_of, rules, store, work};
+use crate::numbers::{self, MessageHooks};
+use crate::webhooks::alerts::{self, NewAlert};
+use crate::webhooks::params::{Form, InboundMessage, inbound_message};
+use crate::webhooks::policy::{self, Next, Outcome, Policy};
+use crate::webhooks::{overrides, signed_headers, worker_limits};
+
+/// Everything that is known when the application is asked.
+struct Asking {
+    message: Message,
+    hooks: MessageHooks,
+    token: Secret,
+    form: Form,
+    word: Option<Word>,
+    trial: bool,
+}
+
+impl Messaging {
+    /// Does the job of an inbound message. Safe to repeat: replies carry idempotency keys.
+    pub async fn do_inbound(
+        self: Arc<Self>,
+        client: Arc<Client>,
+        public_url: Arc<str>,
+        job: Job,
+    ) -> Result<(), StoreError> {
+        let Some(asking) = self.prepare(&job, &public_url).await? else { return Ok(()) };
+        if let Some(word) = asking.word {
+            let reply = ReplyMessage::of_text(word.answer().to_owned());
+            // People who left may still be told that they did. A refusal (a trial, a number that
+            // can't send) leaves the application's own answer.
+            if let Err(code) = self.reply(&asking, reply, 0, true).await? {
+                tracing::info!(code, "the answer to a STOP, START or HELP was refused");
+            }
+        }
+        let Some((url, get)) = asking.hooks.primary.clone() else { return Ok(()) };
+        let fallback = asking.hooks.fallback.clone().map(|(url, get)| Hook { url, get });
+        let mut interpreter = Reply::new(Hook { url, get }, fallback);
+        let (mut replies, mut method) = (0, "POST");
+        while let Some(output) = interpreter.poll() {
+            match output {
+                Output::Fetch(hook, extra) => {
+                    method = if hook.get { "GET" } else { "POST" };
+                    let input = fetch(&client, &asking, &hook, extra).await;
+                    interpreter.handle(Instant::default(), input);
+                }
+                Output::Send(message) => {
+                    replies += 1;
+                    let outcome = self.reply(&asking, message, replies, false).await?;
+                    interpreter.handle(Instant::default(), Input::Sent(outcome));
+                }
+                Output::Problem(problem, url) => {
+                    let alert = NewAlert {
+                        account: asking.message.key.account,
+                        resource: asking.message.key.sid.into(),
+                        code: problem.code,
+                        warning: problem.warning,
+                        method,
+                        url,
+                        message: problem.message,
+                    };
+                    self.store.write(move |tx: &mut Tx<'_>| alerts::raise(tx, &[alert])).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn prepare(&self, job: &Job, public_url: &str) -> Result<Option<Asking>, StoreError> {
+        let payload: serde_json::Value = serde_json::from_str(&job.payload).unwrap_or_default();
+        let sid: Option<MessageSid> = payload["message"].as_str().and_then(|sid| sid.parse().ok());
+        let Some(sid) = sid else { return Ok(None) };
+        let key = MessageKey { account: job.account, sid };
+        let read = self.store.read(move |reader| {
+            let Some(message) = store::find(reader, key)? else { return Ok(None) };
+            let hooks = match numbers_of(reader, &message)? {
+                Some(number) => numbers::message_hooks(reader, &number)?,
+                None => MessageHooks::default(),
+            };
+            let media = store::media_of(reader, key)?;
+            Ok::<_, StoreError>(Some((message, hooks, media)))
+        });
+        let Some((message, hooks, media)) = read.await? else { return Ok(None) };
+        let account = self.accounts.find(job.account).await?;
+        let Some(account) = account.filter(|a| a.status == AccountStatus::Active) else {
+            return Ok(None);
+        };
+        let word = payload["word"].as_str().and_then(Word::from_name);
+        let media = media
+            .iter()
+            .map(|media| (media_address(public_url, media), media.content_type.clone()));
+        let facts = InboundMessage {
+            message: sid,
+            account: job.account,
+            from: message.from.clone(),
+            to: message.to.clone(),
+            body: work::open_body(&self.master, &message),
+            segments: message.segments,
+            media: media.collect(),
+            opt_out: word.map(Word::name),
+        };
+        let form = inbound_message(&facts);
+        let (token, trial) = (account.auth_token.clone(), account.kind == Kind::Trial);
+        Ok(Some(Asking { message, hooks, token, form, word, trial }))
+    }
+
+    /// Hands in a reply. The same reply of a repeated job is the same message.
+    async fn reply(
+        &self,
+        asking: &Asking,
+        reply: ReplyMessage,
+        number: u32,
+        to_opted_out: bool,
+    ) -> Result<Result<Vec<(String, String)>, u32>, StoreError> {
+        let message = &asking.message;
+        let draft = Draft {
+            account: message.key.account,
+            direction: Direction::OutboundReply,
+            from: reply.from.unwrap_or_else(|| message.to.clone()),
+            to: reply.to.unwrap_or_else(|| message.from.clone()),
+            body: reply.body,
+            media: reply.media,
+            callback: reply.status_callback.or_else(|| asking.hooks.status_callback.clone()),
+            price_max: None,
+            validity_s: rules::VALIDITY_MAX_S,
+            feedback: false,
+            smart_encoded: false,
+            trial: asking.trial,
+            to_opted_out,
+            idempotency: Some(Idempotency {
+                key: format!("reply/{}/{number}", message.key.sid),
+                fingerprint: [0; 32],
+            }),
+        };
+        let outcome = self.accept(draft).await?;
+        Ok(match outcome {
+            Err(error) => Err(error.code),
+            Ok(accepted) => {
+                let sent = &accepted.message;
+                let sid = sent.key.sid.to_string();
+                Ok(vec![
+                    ("MessageSid".to_owned(), sid.clone()),
+                    ("SmsSid".to_owned(), sid),
+                    ("MessageStatus".to_owned(), sent.status.name().to_owned()),
+                    ("SmsStatus".to_owned(), sent.status.name().to_owned()),
+                    ("To".to_owned(), sent.to.clone()),
+                    ("From".to_owned(), sent.from.clone()),
+                ])
+            }
+        })
+    }
+}
+
+fn media_address(public_url: &str, media: &store::Media) -> String {
+    let (account, message) = (media.message.account, media.message.sid);
+    format!("{public_url}/2010-04-01/Accounts/{account}/Messages/{message}/Media/{}", media.sid)
+}
+
+/// Asks the application, again as the address's overrides say.
+async fn fetch(
+    client: &Client,
+    asking: &Asking,
+    hook: &Hook,
+    extra: Vec<(String, String)>,
+) -> Input {
+    let (plain, parsed) = overrides::parse(&hook.url);
+    let overrides = match parsed {
+        Ok(overrides) => overrides,
+        Err(error) => return Input::Failed(error.code(), error.to_string()),
+    };
+    let mut form: Params =
+        asking.form.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    // What an `action` adds replaces what the message says under the same name.
+    let replaced: Vec<&str> = extra.iter().map(|(name, _)| name.as_str()).collect();
+    form.retain(|name| !replaced.contains(&name));
+    extra.iter().for_each(|(name, value)| form.push(name, value));
+    let token = idempotency_token(asking.message.key.sid);
+    let started = std::time::Instant::now();
+    let mut attempt = 1;
+    loop {
+        let request = outbound(asking, hook.get, plain, &form, &token, attempt, &overrides);
+        let result = match request {
+            Ok(request) => client.send(request).await,
+            Err(error) => Err(error),
+        };
+        let outcome = match &result {
+            Ok(answer) => Outcome::Answered(answer.status.as_u16()),
+            Err(error) => Outcome::Failed {
+                code: error.code(),
+                never_reached: error.never_reached(),
+                timed_out: error.timed_out(),
+            },
+        };
+        let elapsed = started.elapsed();
+        let next = policy::next(Policy::Twilio, &overrides, attempt, outcome, elapsed, None, 0);
+        if !matches!(next, Next::Retry(_)) {
+            return input_of(result);
+        }
+        attempt += 1;
+    }
+}
+
+fn input_of(result: Result<Answer, SendError>) -> Input {
+    match result {
+        Ok(answer) => Input::Fetched(twiml::Fetched {
+            status: answer.status.as_u16(),
+            content_type: answer
+                .headers
+                .get(http::header::CONTENT_TYPE)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
+            body: answer.body.to_vec(),
+            url: answer.url.to_string(),
+        }),
+        Err(error) => Input::Failed(error.code(), error.to_string()),
+    }
+}
+
+/// One request: the parameters in the body of a POST, or in the query of a GET, and signed so.
+fn outbound(
+    asking: &Asking,
+    get: bool,
+    plain: &str,
+    form: &Params,
+    token: &str,
+    attempt: u32,
+    overrides: &overrides::Overrides,
+) -> Result<Outbound, SendError> {
+    let encoded = form.encode();
+    let separator = if plain.contains('?') { '&' } else { '?' };
+    let (address, body, signed) = match get {
+        true => {
+            let address = format!("{plain}{separator}{encoded}");
+            let signed = signature::sign(&asking.token, &address, &Params::default());
+            (address, Bytes::new(), signed)
+        }
+        false => {
+            let signed = signature::sign(&asking.token, plain, form);
+            (plain.to_owned(), Bytes::from(encoded), signed)
+        }
+    };
+    let url = Url::parse(&address).map_err(|_| SendError::BadUrl)?;
+    let method = if get { Method::GET } else { Method::POST };
+    let headers = signed_headers(&signed, token, attempt);
+    Ok(Outbound { method, url, headers, body, limits: worker_limits(overrides) })
+}
+
+/// The same for every try of one message: a UUID made of its SID.
+fn idempotency_token(sid: MessageSid) -> String {
+    let hex: String = base::Sid::bytes(sid).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
