@@ -6,7 +6,7 @@
 //! is known which messages may have been in flight. The table is the truth: memory is bounded,
 //! and what does not fit is loaded again later.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use base::Instant;
@@ -116,6 +116,8 @@ pub struct Dispatcher {
     backoff: Backoff,
     table_has_more: bool,
     loading: bool,
+    /// Answered or withdrawn while a load was under way, which may still show them as waiting.
+    settled: HashSet<MessageKey>,
     load_at: Option<Instant>,
     outputs: VecDeque<Output>,
 }
@@ -160,6 +162,7 @@ impl Dispatcher {
             backoff,
             table_has_more: true,
             loading: false,
+            settled: HashSet::new(),
             load_at: None,
             outputs: VecDeque::new(),
         };
@@ -370,6 +373,9 @@ impl Dispatcher {
 
     fn loaded(&mut self, messages: Vec<Waiting>, more: bool, next_due: Option<Instant>) {
         self.loading = false;
+        let settled = std::mem::take(&mut self.settled);
+        let messages: Vec<Waiting> =
+            messages.into_iter().filter(|waiting| !settled.contains(&waiting.key)).collect();
         let brought = messages.iter().any(|waiting| !self.known.contains_key(&waiting.key));
         // A load that brings only what is known already would be asked for again at once.
         self.table_has_more |= more && brought;
@@ -385,6 +391,11 @@ impl Machine for Dispatcher {
 
     fn handle(&mut self, now: Instant, input: Input) {
         self.now = now;
+        if let Input::Answered(key, _) | Input::Withdrawn(key) = &input
+            && self.loading
+        {
+            self.settled.insert(*key);
+        }
         match input {
             Input::Offer(messages) => messages.into_iter().for_each(|waiting| self.take(waiting)),
             Input::Loaded { messages, more, next_due } => self.loaded(messages, more, next_due),

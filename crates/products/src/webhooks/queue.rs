@@ -6,7 +6,8 @@
 //!   one that hangs holds back nobody else. After [`TRIP_AFTER`] outages in a row an endpoint's
 //!   limit falls to [`TRIPPED_LIMIT`] until it answers again: its callbacks go on by their own
 //!   policy, but slowly.
-//! - Memory is bounded: what does not fit stays in the table and is loaded later.
+//! - Memory is bounded: what does not fit stays in the table. From then on only loads bring
+//!   deliveries (whole objects at a time, so that order holds) until one brings all there is.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
@@ -64,8 +65,18 @@ pub struct Item {
 /// What the queue is told.
 #[derive(Debug)]
 pub enum Input {
-    /// A delivery to be made; one that is known already is passed over.
+    /// A delivery that was just committed.
     Enqueue(Item),
+    /// What a `Load` brought: whole objects, each in the order of its events. `complete` when the
+    /// table had no more.
+    Loaded {
+        /// The deliveries.
+        items: Vec<Item>,
+        /// Whether that was all.
+        complete: bool,
+    },
+    /// A `Record` is on disk.
+    Recorded(Key),
     /// A try ended.
     Finished {
         /// Which delivery.
@@ -86,6 +97,8 @@ pub enum Output {
     Attempt(Key, u32),
     /// Write down how a try ended and what follows.
     Record(Key, Verdict),
+    /// Read so many waiting deliveries, and with each the others of its object.
+    Load(u32),
 }
 
 /// What follows from a try.
@@ -133,12 +146,19 @@ pub struct DeliveryQueue {
     turn: VecDeque<String>,
     later: BTreeSet<(Instant, Key)>,
     in_flight: usize,
-    dropped: bool,
+    /// The table holds waiting deliveries that are not in memory.
+    behind: bool,
+    /// A committed delivery was left to the table while a load was under way.
+    missed: bool,
+    loading: bool,
+    /// Ended, but a load that is under way may still show them as waiting; `true` once the end
+    /// is on disk.
+    settling: HashMap<Key, bool>,
     outputs: VecDeque<Output>,
 }
 
 impl DeliveryQueue {
-    /// An empty queue.
+    /// A queue that begins by loading what the table holds.
     pub fn new(config: Config) -> Self {
         Self {
             config,
@@ -149,9 +169,17 @@ impl DeliveryQueue {
             turn: VecDeque::new(),
             later: BTreeSet::new(),
             in_flight: 0,
-            dropped: false,
+            behind: true,
+            missed: false,
+            loading: false,
+            settling: HashMap::new(),
             outputs: VecDeque::new(),
         }
+    }
+
+    /// Whether a delivery is in memory.
+    pub fn knows(&self, key: Key) -> bool {
+        self.entries.contains_key(&key)
     }
 
     /// Deliveries in memory.
@@ -164,19 +192,50 @@ impl DeliveryQueue {
         self.entries.is_empty()
     }
 
-    /// Whether deliveries were left in the table and there is room for them again. Asking resets.
-    pub fn wants_more(&mut self) -> bool {
-        let wants = self.dropped && self.entries.len() < self.config.memory_max / 2;
-        self.dropped &= !wants;
-        wants
+    fn load(&mut self) {
+        let room = self.config.memory_max - self.entries.len().min(self.config.memory_max);
+        if self.behind && !self.loading && room >= self.config.memory_max / 2 {
+            self.loading = true;
+            self.missed = false;
+            // What is in memory is in the table too, so only this many bring something new.
+            let rows = u32::try_from(self.config.memory_max).unwrap_or(u32::MAX);
+            self.outputs.push_back(Output::Load(rows));
+        }
+    }
+
+    fn loaded(&mut self, items: Vec<Item>, complete: bool) {
+        self.loading = false;
+        self.behind = !complete || self.missed;
+        for item in items {
+            if !self.settling.contains_key(&item.key) {
+                self.admit(item);
+            }
+        }
+        self.settling.retain(|_, recorded| !*recorded);
+    }
+
+    fn recorded(&mut self, key: Key) {
+        if self.loading {
+            self.settling.entry(key).and_modify(|recorded| *recorded = true);
+        } else {
+            self.settling.remove(&key);
+        }
     }
 
     fn enqueue(&mut self, item: Item) {
+        if self.behind {
+            self.missed = true;
+        } else {
+            self.admit(item);
+        }
+    }
+
+    fn admit(&mut self, item: Item) {
         if self.entries.contains_key(&item.key) {
             return;
         }
         if self.entries.len() >= self.config.memory_max {
-            self.dropped = true;
+            self.behind = true;
             return;
         }
         let key = item.key;
@@ -297,6 +356,7 @@ impl DeliveryQueue {
     }
 
     fn forget(&mut self, key: Key) {
+        self.settling.insert(key, false);
         self.entries.remove(&key);
         if let Some(sequence) = self.objects.get_mut(&key.0) {
             sequence.remove(&key.1);
@@ -315,6 +375,8 @@ impl Machine for DeliveryQueue {
         self.now = now;
         match input {
             Input::Enqueue(item) => self.enqueue(item),
+            Input::Loaded { items, complete } => self.loaded(items, complete),
+            Input::Recorded(key) => self.recorded(key),
             Input::Finished { key, outcome, retry_after, entropy } => {
                 self.finished(key, outcome, retry_after, entropy);
             }
@@ -332,6 +394,7 @@ impl Machine for DeliveryQueue {
             self.advance(key.0);
         }
         self.fill();
+        self.load();
     }
 
     fn poll(&mut self) -> Option<Output> {

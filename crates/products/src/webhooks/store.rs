@@ -175,24 +175,19 @@ pub fn record(tx: &mut Tx<'_>, attempts: &[Attempt]) -> Result<(), StoreError> {
 
 const COLUMNS: &str = "account, object, object_seq, url, request, salt, due_at, attempts";
 
-/// Deliveries that are due until `until`, the longest waiting first.
-pub fn due(
+/// At least the `rows` waiting deliveries whose turn is next (all of them, when there are fewer),
+/// and with each every other one of its object; each object's in order.
+pub fn waiting(
     query: &mut impl Query,
     master: &MasterKey,
-    until: Instant,
-    limit: u32,
+    rows: u32,
 ) -> Result<Vec<Delivery>, StoreError> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM deliveries WHERE due_at <= ? \
-         ORDER BY due_at, object, object_seq LIMIT {limit}"
+        "SELECT {COLUMNS} FROM deliveries WHERE due_at IS NOT NULL AND object IN \
+         (SELECT object FROM deliveries WHERE due_at IS NOT NULL ORDER BY due_at, object \
+         LIMIT {rows}) ORDER BY object, object_seq"
     );
-    query.rows(&sql, &[until.into()], |row| from_row(row, master))
-}
-
-/// When the next delivery is due.
-pub fn next_due(query: &mut impl Query) -> Result<Option<Instant>, StoreError> {
-    let sql = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL";
-    Ok(query.row(sql, &[], |row| row.instant_or_null(0))?.flatten())
+    query.rows(&sql, &[], |row| from_row(row, master))
 }
 
 /// Destroys the key of an object's recorded requests: what was sealed stays unreadable.

@@ -22,8 +22,8 @@ use crate::webhooks::store::{self, Attempt, Delivery, State};
 /// Octets of an answer that are kept with a try.
 const ANSWER_KEPT: usize = 1_024;
 
-/// How often the table is looked at even when nothing calls for it.
-const RECHECK: Duration = Duration::from_secs(5);
+/// The pause after a load that failed.
+const RECHECK: Duration = Duration::from_secs(1);
 
 /// What the worker is made of.
 pub struct WorkerConfig {
@@ -45,7 +45,8 @@ pub struct WorkerConfig {
 
 enum Event {
     Committed(Vec<Delivery>),
-    Loaded(Vec<Delivery>, Option<Instant>),
+    Loaded(Vec<Delivery>, bool),
+    Recorded(Vec<Key>),
     Finished(Box<Finished>),
 }
 
@@ -80,8 +81,16 @@ impl Webhooks {
 
     /// Drives the queue until every mailbox handle is gone.
     pub async fn run(self, config: WorkerConfig, mailbox: Mailbox) {
-        let recorder = Batch::new(config.store.clone(), |tx, attempts: Vec<Attempt>| {
+        let events = self.events.clone();
+        let recorder = Batch::new(config.store.clone(), move |tx, attempts: Vec<Attempt>| {
             store::record(tx, &attempts)?;
+            let events = events.clone();
+            let keys =
+                attempts.iter().map(|attempt| (attempt.object, attempt.object_seq)).collect();
+            tx.after_commit(move || {
+                // The worker only stops with the program.
+                let _ = events.send(Event::Recorded(keys));
+            });
             Ok(vec![(); attempts.len()])
         });
         let worker = Worker {
@@ -91,8 +100,6 @@ impl Webhooks {
             deliveries: HashMap::new(),
             targets: HashMap::new(),
             finished: HashMap::new(),
-            load_at: Some(config.clock.now()),
-            loading: false,
             recorder,
             config,
         };
@@ -119,8 +126,6 @@ struct Worker {
     deliveries: HashMap<Key, Arc<Delivery>>,
     targets: HashMap<String, Arc<Target>>,
     finished: HashMap<Key, Finished>,
-    load_at: Option<Instant>,
-    loading: bool,
     recorder: Batch<Attempt, ()>,
 }
 
@@ -130,14 +135,8 @@ impl Worker {
             let now = self.config.clock.now();
             self.queue.tick(now);
             self.drain();
-            if !self.loading
-                && (self.load_at.is_some_and(|at| at <= now) || self.queue.wants_more())
-            {
-                self.load(now);
-            }
             let clock = Arc::clone(&self.config.clock);
-            let wake_at = [self.queue.wake_at(), self.load_at.filter(|_| !self.loading)];
-            let wake_at = wake_at.into_iter().flatten().min();
+            let wake_at = self.queue.wake_at();
             let sleep = async {
                 match wake_at {
                     Some(at) => clock.sleep_until(at).await,
@@ -161,38 +160,44 @@ impl Worker {
     fn take(&mut self, event: Event) {
         match event {
             Event::Committed(deliveries) => {
-                deliveries.into_iter().for_each(|delivery| self.enqueue(delivery));
+                for delivery in deliveries {
+                    let item = self.item(&delivery);
+                    self.queue.handle(self.config.clock.now(), Input::Enqueue(item));
+                    self.keep(delivery);
+                }
             }
-            Event::Loaded(deliveries, next_due) => {
-                self.loading = false;
-                let now = self.config.clock.now();
-                let recheck = now + RECHECK;
-                self.load_at =
-                    Some(next_due.map_or(recheck, |at| at.clamp(now + RECHECK / 10, recheck)));
-                deliveries.into_iter().for_each(|delivery| self.enqueue(delivery));
+            Event::Loaded(deliveries, complete) => {
+                let items = deliveries.iter().map(|delivery| self.item(delivery)).collect();
+                let input = Input::Loaded { items, complete };
+                self.queue.handle(self.config.clock.now(), input);
+                deliveries.into_iter().for_each(|delivery| self.keep(delivery));
+            }
+            Event::Recorded(keys) => {
+                for key in keys {
+                    self.queue.handle(self.config.clock.now(), Input::Recorded(key));
+                }
             }
             Event::Finished(finished) => self.finish(*finished),
         }
         self.drain();
     }
 
-    fn enqueue(&mut self, delivery: Delivery) {
+    /// Keeps a delivery that the queue took.
+    fn keep(&mut self, delivery: Delivery) {
         let key = (delivery.object, delivery.object_seq);
-        if self.deliveries.contains_key(&key) {
-            return;
+        if self.queue.knows(key) {
+            self.deliveries.entry(key).or_insert_with(|| Arc::new(delivery));
         }
+    }
+
+    fn item(&mut self, delivery: &Delivery) -> Item {
         let target = self.target(&delivery.url);
-        let item = Item {
-            key,
+        Item {
+            key: (delivery.object, delivery.object_seq),
             endpoint: target.endpoint.clone(),
             due_at: delivery.due_at,
             attempts: delivery.attempts,
             overrides: target.overrides,
-        };
-        let before = self.queue.len();
-        self.queue.handle(self.config.clock.now(), Input::Enqueue(item));
-        if self.queue.len() > before {
-            self.deliveries.insert(key, Arc::new(delivery));
         }
     }
 
@@ -220,6 +225,7 @@ impl Worker {
         while let Some(output) = self.queue.poll() {
             match output {
                 Output::Attempt(key, number) => self.attempt(key, number),
+                Output::Load(rows) => self.load(rows),
                 Output::Record(key, verdict) => records.extend(self.record(key, verdict)),
             }
         }
@@ -281,21 +287,24 @@ impl Worker {
         })
     }
 
-    fn load(&mut self, now: Instant) {
-        self.loading = true;
-        self.load_at = None;
+    fn load(&self, rows: u32) {
         let (store, master) = (self.config.store.clone(), Arc::clone(&self.config.master));
-        let (events, limit) = (self.events.clone(), self.config.queue.memory_max as u32 / 2);
+        let events = self.events.clone();
         tokio::spawn(async move {
-            let read = store.read(move |reader| {
-                let due = store::due(reader, &master, now, limit)?;
-                Ok::<_, ::store::StoreError>((due, store::next_due(reader)?))
-            });
-            let (due, next) = read.await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "deliveries could not be loaded");
-                (Vec::new(), None)
-            });
-            let _ = events.send(Event::Loaded(due, next));
+            let read = store.read(move |reader| store::waiting(reader, &master, rows));
+            let loaded = match read.await {
+                Ok(deliveries) => {
+                    let complete = deliveries.len() < rows as usize;
+                    Event::Loaded(deliveries, complete)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "deliveries could not be loaded; trying again");
+                    tokio::time::sleep(RECHECK).await;
+                    Event::Loaded(Vec::new(), false)
+                }
+            };
+            // The worker only stops with the program.
+            let _ = events.send(loaded);
         });
     }
 

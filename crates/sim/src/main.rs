@@ -1,0 +1,25 @@
+//! `sim FIRST [COUNT]`: runs seeds, and says how to repeat one that fails.
+
+use std::process::ExitCode;
+
+#[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's answer")]
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
+    let (Some(Ok(first)), count) = (arguments.next(), arguments.next()) else {
+        eprintln!("usage: cargo run --release -p sim -- FIRST_SEED [COUNT]");
+        return ExitCode::FAILURE;
+    };
+    let count = count.and_then(Result::ok).unwrap_or(1);
+    for seed in first..first + count {
+        match sim::run(seed) {
+            Ok(outcome) if count == 1 => println!("seed {seed}: {outcome:#?}"),
+            Ok(_) => {}
+            Err(broken) => {
+                eprintln!("seed {seed}: {broken}\nrepeat: cargo run --release -p sim -- {seed}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("{count} seeds from {first}: every invariant holds");
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,522 @@
+//! The world: virtual time, a list of what happens next, and the node between carrier and
+//! endpoints.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base::{AccountSid, Instant, MasterKey, Sid};
+use machine::{Machine, Random};
+use products::carriers::{Receipt, SubmitOutcome};
+use products::messaging::model::{Direction, Draft};
+use products::messaging::{MessageKey, dispatch, rules, store as messages, work};
+use products::webhooks::Delivery;
+use products::webhooks::policy::Outcome as HookOutcome;
+use products::webhooks::queue::{self, Key, Verdict};
+use products::webhooks::store::{self as hooks, Attempt, State};
+use products::{messaging, numbers};
+use store::{Ledger, StoreError, Tx};
+
+use crate::carrier::Carrier;
+use crate::check;
+use crate::endpoints::{COUNT, Endpoints};
+use crate::node::{GRACE, Handed, Node, context, key_of, queues};
+
+/// What a run did; equal for equal seeds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// A hash of everything that happened, in order.
+    pub trace: u64,
+    /// Messages that were answered with a SID.
+    pub accepted: usize,
+    /// Kills of the process.
+    pub kills: u64,
+    /// Messages that the carrier took twice, all of them marked.
+    pub repeated: usize,
+    /// Callbacks delivered and given up.
+    pub callbacks: (usize, usize),
+}
+
+/// What happens at an instant.
+enum Happening {
+    Accept(u64),
+    Wake,
+    Answered(u64, MessageKey, SubmitOutcome),
+    Receipt(Receipt),
+    Called(u64, Key, HookOutcome),
+    MessagesLoaded(u64, dispatch::Input),
+    DeliveriesLoaded(u64, Vec<Delivery>, bool),
+    Mood,
+    Restart,
+    Heal,
+}
+
+/// The process was killed in the middle of something.
+struct Killed;
+
+pub(crate) struct World {
+    pub(crate) ledger: Ledger,
+    pub(crate) carrier: Carrier,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) accepted: BTreeMap<MessageKey, String>,
+    pub(crate) kills: u64,
+    random: Random,
+    now: Instant,
+    agenda: BTreeMap<(Instant, u64), Happening>,
+    agenda_next: u64,
+    node: Option<Node>,
+    handed: Arc<Mutex<Handed>>,
+    context: work::Context,
+    kill_per_mille: u64,
+    trace: u64,
+    life: u64,
+}
+
+/// The accounts that share the installation, and their numbers.
+pub(crate) const TENANTS: [(u8, &str); 2] = [(1, "+15550001111"), (2, "+15550002222")];
+
+pub(crate) fn account(number: u8) -> AccountSid {
+    AccountSid::from_bytes([number; 16])
+}
+
+/// Runs one seed to its end and checks every invariant; the error names the one that broke.
+pub fn run(seed: u64) -> Result<Outcome, String> {
+    let mut world = World::new(seed).map_err(|error| error.to_string())?;
+    let mut steps = 0_u64;
+    while let Some(((at, _), happening)) = world.agenda.pop_first() {
+        steps += 1;
+        if steps > 2_000_000 {
+            return Err("the run does not come to an end".to_owned());
+        }
+        world.now = world.now.max(at);
+        world.happen(happening);
+        if world.is_quiet() {
+            break;
+        }
+    }
+    let (repeated, callbacks) = check::at_the_end(&mut world)?;
+    Ok(Outcome {
+        trace: world.trace,
+        accepted: world.accepted.len(),
+        kills: world.kills,
+        repeated,
+        callbacks,
+    })
+}
+
+impl World {
+    fn new(seed: u64) -> Result<Self, StoreError> {
+        let mut random = Random::from_seed(seed);
+        let mut ledger = Ledger::in_memory(seed, &products::migrations())?;
+        let now = Instant::from_secs(1_800_000_000);
+        for (number, e164) in TENANTS {
+            let owned = [e164.to_owned()];
+            let stocked = ledger.run(now, |tx| {
+                numbers::own(tx, account(number), &owned, None).map_err(|refusal| match refusal {
+                    products::resource::Refusal::Store(error) => error,
+                    products::resource::Refusal::Api(_) => StoreError::Corrupt("a number"),
+                })
+            });
+            stocked?;
+        }
+        let handed = Arc::new(Mutex::new(Handed::default()));
+        let context = context(Arc::new(MasterKey::new([7; 32])), &handed);
+        let carrier = Carrier::new(&mut random);
+        let kill_per_mille = if random.chance(700) { random.below(15) } else { 0 };
+        let mut world = Self {
+            ledger,
+            carrier,
+            endpoints: Endpoints::new(),
+            accepted: BTreeMap::new(),
+            kills: 0,
+            now,
+            agenda: BTreeMap::new(),
+            agenda_next: 0,
+            node: None,
+            handed,
+            context,
+            kill_per_mille,
+            trace: 0xcbf2_9ce4_8422_2325,
+            life: 0,
+            random,
+        };
+        world.plan();
+        Ok(world)
+    }
+
+    /// Traffic and trouble for two minutes, then everything is healed.
+    fn plan(&mut self) {
+        self.after(Duration::ZERO, Happening::Restart);
+        let batches = 20 + self.random.below(60);
+        for _ in 0..batches {
+            let at = Duration::from_millis(self.random.below(120_000));
+            let count = 1 + self.random.below(8);
+            self.after(at, Happening::Accept(count));
+        }
+        for _ in 0..20 {
+            let at = Duration::from_millis(self.random.below(120_000));
+            self.after(at, Happening::Mood);
+        }
+        self.after(Duration::from_secs(125), Happening::Heal);
+    }
+
+    fn after(&mut self, delay: Duration, happening: Happening) {
+        self.agenda_next += 1;
+        self.agenda.insert((self.now + delay, self.agenda_next), happening);
+    }
+
+    fn note(&mut self, words: &[u64]) {
+        for word in words {
+            self.trace = (self.trace ^ word).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+
+    /// Nothing but the node's own routine is left to happen, and it has nothing to do.
+    fn is_quiet(&self) -> bool {
+        let only_wakes = self.agenda.values().all(|next| matches!(next, Happening::Wake));
+        let idle = self
+            .node
+            .as_ref()
+            .is_some_and(|node| node.dispatcher.known() == 0 && node.queue.is_empty());
+        // A while after the healing, so that what the tables hold has been loaded.
+        only_wakes && idle && self.now > Instant::from_secs(1_800_000_000 + 200)
+    }
+
+    fn happen(&mut self, happening: Happening) {
+        self.note(&[self.now.micros() as u64, discriminant(&happening)]);
+        let done = match happening {
+            Happening::Accept(count) => self.accept(count),
+            Happening::Wake => Ok(()),
+            Happening::Answered(life, key, outcome) => self.answered(life, key, outcome),
+            Happening::Receipt(receipt) => self.receipt(receipt),
+            Happening::Called(life, key, outcome) => self.called(life, key, outcome),
+            Happening::MessagesLoaded(life, input) => {
+                if let Some(node) = self.node.as_mut().filter(|node| node.life == life) {
+                    node.dispatcher.handle(self.now, input);
+                }
+                Ok(())
+            }
+            Happening::DeliveriesLoaded(life, deliveries, complete) => {
+                if let Some(node) = self.node.as_mut().filter(|node| node.life == life) {
+                    node.loaded(self.now, deliveries, complete);
+                }
+                Ok(())
+            }
+            Happening::Mood => {
+                self.endpoints.turn(&mut self.random);
+                Ok(())
+            }
+            Happening::Heal => {
+                self.carrier.heal();
+                self.endpoints.heal();
+                self.kill_per_mille = 0;
+                Ok(())
+            }
+            Happening::Restart => self.restart(),
+        };
+        let done = done.and_then(|()| self.pump());
+        if let Err(Killed) = done {
+            self.kills += 1;
+            self.node = None;
+            let delay = Duration::from_millis(self.random.below(20_000));
+            self.after(delay, Happening::Restart);
+        }
+    }
+
+    /// Runs a unit in a commit of its own; the process may be killed right before or after it.
+    fn commit<T>(
+        &mut self,
+        work: impl FnOnce(&mut Tx<'_>, &work::Context) -> Result<T, StoreError>,
+    ) -> Result<T, Killed> {
+        if self.random.chance(self.kill_per_mille) {
+            return Err(Killed);
+        }
+        let context = &self.context;
+        let value = self.ledger.run(self.now, |tx| work(tx, context));
+        let value = value.unwrap_or_else(|error| panic!("a unit of work failed: {error}"));
+        let mut handed = self.handed.lock().unwrap_or_else(PoisonError::into_inner);
+        let deliveries = std::mem::take(&mut handed.deliveries);
+        drop(handed);
+        if self.random.chance(self.kill_per_mille) {
+            return Err(Killed);
+        }
+        if let Some(node) = &mut self.node {
+            deliveries.into_iter().for_each(|delivery| node.enqueue(self.now, delivery));
+        }
+        Ok(value)
+    }
+
+    fn restart(&mut self) -> Result<(), Killed> {
+        self.life += 1;
+        self.commit(|tx, _| work::mark_uncertain(tx, GRACE))?;
+        self.node = Some(Node::start(self.now, self.life));
+        Ok(())
+    }
+
+    fn accept(&mut self, count: u64) -> Result<(), Killed> {
+        if self.node.is_none() {
+            return Ok(());
+        }
+        let drafts: Vec<Draft> = (0..count).map(|_| self.draft()).collect();
+        let (outcomes, waiting) = self.commit(|tx, context| work::accept(tx, context, drafts))?;
+        for accepted in outcomes.into_iter().flatten() {
+            self.accepted.insert(accepted.message.key, accepted.body);
+        }
+        if let Some(node) = &mut self.node {
+            node.dispatcher.handle(self.now, dispatch::Input::Offer(waiting));
+        }
+        Ok(())
+    }
+
+    fn draft(&mut self) -> Draft {
+        let (number, from) = TENANTS[self.random.below(2) as usize];
+        let length = 1 + self.random.below(400) as usize;
+        let callback = self.random.chance(800).then(|| {
+            let retries = if self.random.chance(500) { "#rc=3&rp=all" } else { "" };
+            format!("{}{retries}", Endpoints::address(self.random.below(COUNT)))
+        });
+        Draft {
+            account: account(number),
+            direction: Direction::OutboundApi,
+            from: from.to_owned(),
+            to: format!("+1555867{:04}", self.random.below(10_000)),
+            body: "x".repeat(length),
+            media: Vec::new(),
+            callback,
+            price_max: None,
+            validity_s: rules::VALIDITY_MAX_S,
+            feedback: false,
+            smart_encoded: false,
+            trial: false,
+            to_opted_out: false,
+            idempotency: None,
+        }
+    }
+
+    fn answered(
+        &mut self,
+        life: u64,
+        key: MessageKey,
+        outcome: SubmitOutcome,
+    ) -> Result<(), Killed> {
+        if self.node.as_ref().is_none_or(|node| node.life != life) {
+            return Ok(());
+        }
+        let answers = [(key, outcome)];
+        self.commit(|tx, context| work::answered(tx, context, &answers))?;
+        let [(key, outcome)] = answers;
+        if let Some(node) = &mut self.node {
+            node.dispatcher.handle(self.now, dispatch::Input::Answered(key, outcome));
+        }
+        Ok(())
+    }
+
+    fn receipt(&mut self, receipt: Receipt) -> Result<(), Killed> {
+        // Until it is acknowledged the carrier brings it again.
+        let again = receipt.clone();
+        let taken = match self.node {
+            None => Err(None),
+            Some(_) => {
+                self.commit(|tx, context| work::receipts(tx, context, &[receipt])).map_err(Some)
+            }
+        };
+        match taken {
+            Ok(proven) => {
+                if let Some(node) = &mut self.node {
+                    for key in proven {
+                        node.dispatcher.handle(self.now, dispatch::Input::Withdrawn(key));
+                    }
+                }
+                Ok(())
+            }
+            Err(killed) => {
+                self.after(Duration::from_secs(5), Happening::Receipt(again));
+                killed.map_or(Ok(()), Err)
+            }
+        }
+    }
+
+    fn called(&mut self, life: u64, key: Key, outcome: HookOutcome) -> Result<(), Killed> {
+        let Some(node) = self.node.as_mut().filter(|node| node.life == life) else {
+            return Ok(());
+        };
+        let entropy = self.random.u64();
+        let input = queue::Input::Finished { key, outcome, retry_after: None, entropy };
+        node.queue.handle(self.now, input);
+        Ok(())
+    }
+
+    /// Carries out what the machines want until they want nothing more.
+    fn pump(&mut self) -> Result<(), Killed> {
+        loop {
+            let Some(node) = &mut self.node else { return Ok(()) };
+            node.dispatcher.tick(self.now);
+            node.queue.tick(self.now);
+            if let Some(output) = node.dispatcher.poll() {
+                self.dispatch(output)?;
+            } else if let Some(output) = node.queue.poll() {
+                self.deliver(output)?;
+            } else {
+                break;
+            }
+        }
+        if let Some(at) = self.node.as_ref().and_then(Node::wake_at) {
+            let asked = self
+                .agenda
+                .iter()
+                .any(|((when, _), next)| *when <= at && matches!(next, Happening::Wake));
+            if !asked {
+                let delay = at.since(self.now).max(Duration::from_micros(1));
+                self.after(delay, Happening::Wake);
+            }
+        }
+        Ok(())
+    }
+
+    fn dispatch(&mut self, output: dispatch::Output) -> Result<(), Killed> {
+        use dispatch::Output;
+        let life = self.life;
+        let input = match output {
+            Output::StoreWindow(number, keys) => {
+                let row = self.commit(|tx, _| messages::open_window(tx, &keys))?;
+                if let Some(node) = &mut self.node {
+                    node.windows.insert(number, row);
+                }
+                dispatch::Input::WindowStored(number)
+            }
+            Output::Submit(submissions) => {
+                for submission in submissions {
+                    let reaction = self.carrier.submit(&submission, &mut self.random);
+                    let (delay, outcome) = reaction.answer;
+                    let key = key_of(&submission.key);
+                    self.after(delay, Happening::Answered(life, key, outcome));
+                    for (delay, receipt) in reaction.receipts {
+                        self.after(delay, Happening::Receipt(receipt));
+                    }
+                }
+                return Ok(());
+            }
+            Output::WindowDone(number) => {
+                let row = self.node.as_mut().and_then(|node| node.windows.remove(&number));
+                let rows: Vec<[u8; 16]> = row.into_iter().collect();
+                return self.commit(|tx, _| messages::close_windows(tx, &rows));
+            }
+            Output::Fail(key, code) => {
+                return self.commit(|tx, context| work::fail(tx, context, &[(key, code)]));
+            }
+            Output::PutOff(key, at) => {
+                return self.commit(|tx, _| messages::put_off(tx, &[(key, at)]));
+            }
+            Output::Load(limit) => {
+                let loaded = self.load_messages(limit);
+                let delay = Duration::from_millis(self.random.below(50));
+                self.after(delay, Happening::MessagesLoaded(life, loaded));
+                return Ok(());
+            }
+        };
+        if let Some(node) = &mut self.node {
+            node.dispatcher.handle(self.now, input);
+        }
+        Ok(())
+    }
+
+    fn load_messages(&mut self, limit: usize) -> dispatch::Input {
+        let (now, context) = (self.now, &self.context);
+        self.ledger.read(|reader| {
+            let found = messages::waiting(reader, queues(), now, limit as u32);
+            let found = found.unwrap_or_else(|error| panic!("a load failed: {error}"));
+            let more = found.len() == limit;
+            let reload = |message| work::reload(reader, context, message);
+            let loaded: Result<Vec<_>, StoreError> = found.iter().map(reload).collect();
+            let next_due = messages::next_waiting(reader, queues(), now);
+            dispatch::Input::Loaded {
+                messages: loaded.unwrap_or_else(|error| panic!("a load failed: {error}")),
+                more,
+                next_due: next_due.unwrap_or_else(|error| panic!("a load failed: {error}")),
+            }
+        })
+    }
+
+    fn deliver(&mut self, output: queue::Output) -> Result<(), Killed> {
+        let life = self.life;
+        match output {
+            queue::Output::Attempt(key, number) => {
+                let Some(node) = &mut self.node else { return Ok(()) };
+                let Some(delivery) = node.deliveries.get(&key) else { return Ok(()) };
+                let endpoint = delivery.url.split('#').next().unwrap_or_default().to_owned();
+                let (delay, outcome) =
+                    self.endpoints.ask(&endpoint, key.0, key.1, &mut self.random);
+                self.note(&[u64::from(number)]);
+                self.after(delay, Happening::Called(life, key, outcome));
+                Ok(())
+            }
+            queue::Output::Record(key, verdict) => self.record(key, verdict),
+            queue::Output::Load(objects) => {
+                self.load_deliveries(objects);
+                Ok(())
+            }
+        }
+    }
+
+    fn record(&mut self, key: Key, verdict: Verdict) -> Result<(), Killed> {
+        let now = self.now;
+        let Some(node) = &mut self.node else { return Ok(()) };
+        let Some(delivery) = node.deliveries.get_mut(&key) else { return Ok(()) };
+        delivery.attempts += 1;
+        let number = delivery.attempts;
+        let (state, due_at) = match verdict {
+            Verdict::Delivered => (State::Delivered, None),
+            Verdict::Exhausted => (State::Exhausted, None),
+            Verdict::RetryAt(at) => (State::Waiting, Some(at)),
+        };
+        if state != State::Waiting {
+            node.deliveries.remove(&key);
+        }
+        let attempt = Attempt {
+            object: key.0,
+            object_seq: key.1,
+            number,
+            started_at: now,
+            duration_us: 0,
+            status: 0,
+            error: 0,
+            answer: None,
+            state,
+            due_at,
+        };
+        self.commit(|tx, _| hooks::record(tx, &[attempt]))?;
+        if let Some(node) = &mut self.node {
+            node.queue.handle(now, queue::Input::Recorded(key));
+        }
+        Ok(())
+    }
+
+    fn load_deliveries(&mut self, objects: u32) {
+        let (life, master) = (self.life, Arc::clone(&self.context.master));
+        let waiting = self.ledger.read(|reader| hooks::waiting(reader, &master, objects));
+        let waiting = waiting.unwrap_or_else(|error| panic!("a load failed: {error}"));
+        let complete = waiting.len() < objects as usize;
+        let delay = Duration::from_millis(self.random.below(50));
+        self.after(delay, Happening::DeliveriesLoaded(life, waiting, complete));
+    }
+}
+
+fn discriminant(happening: &Happening) -> u64 {
+    match happening {
+        Happening::Accept(count) => 100 + count,
+        Happening::Wake => 1,
+        Happening::Answered(..) => 2,
+        Happening::Receipt(_) => 3,
+        Happening::Called(..) => 4,
+        Happening::MessagesLoaded(..) => 8,
+        Happening::DeliveriesLoaded(..) => 9,
+        Happening::Mood => 5,
+        Happening::Restart => 6,
+        Happening::Heal => 7,
+    }
+}
+
+/// The text of a message, for checks.
+pub(crate) fn body_of(world: &World, message: &messaging::Message) -> String {
+    work::open_body(&world.context.master, message)
+}
