@@ -74,8 +74,18 @@ pub struct Event {
 /// The end of one lane: hands out ids and writes rows.
 pub(crate) struct EventLog {
     next_id: i64,
+    /// Grows when `next_id` is read from the database, so that older marks don't set it back.
+    generation: u32,
     noted: Vec<Event>,
     note: bool,
+}
+
+/// A place in the log to go back to.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark {
+    next_id: i64,
+    generation: u32,
+    noted: usize,
 }
 
 const INSERT: &str = "INSERT INTO events (id, account, object, object_seq, previous, kind, at, facts) \
@@ -83,8 +93,15 @@ const INSERT: &str = "INSERT INTO events (id, account, object, object_seq, previ
 const INSERT_WIDTH: usize = 8;
 
 impl EventLog {
-    /// Finds where the lane ended.
+    /// Goes on where the lane ended.
     pub(crate) fn resume(engine: &mut Engine, lane: Lane) -> Result<Self, StoreError> {
+        let mut log = Self { next_id: 0, generation: 0, noted: Vec::new(), note: false };
+        log.move_to(engine, lane)?;
+        Ok(log)
+    }
+
+    /// Finds the end of a lane whose lease was just taken.
+    pub(crate) fn move_to(&mut self, engine: &mut Engine, lane: Lane) -> Result<(), StoreError> {
         let mut last = None;
         engine.query(
             "SELECT max(id) FROM events WHERE id >= ? AND id < ?",
@@ -94,8 +111,9 @@ impl EventLog {
                 Ok(())
             },
         )?;
-        let next_id = last.unwrap_or(lane.first_id()) + 1;
-        Ok(Self { next_id, noted: Vec::new(), note: false })
+        self.next_id = last.unwrap_or(lane.first_id()) + 1;
+        self.generation += 1;
+        Ok(())
     }
 
     /// Whether committed events are kept in memory for listeners.
@@ -112,13 +130,15 @@ impl EventLog {
     }
 
     /// Where the log stands, to go back to when a unit fails.
-    pub(crate) fn mark(&self) -> (i64, usize) {
-        (self.next_id, self.noted.len())
+    pub(crate) fn mark(&self) -> Mark {
+        Mark { next_id: self.next_id, generation: self.generation, noted: self.noted.len() }
     }
 
-    pub(crate) fn rewind(&mut self, (next_id, noted): (i64, usize)) {
-        self.next_id = next_id;
-        self.noted.truncate(noted);
+    pub(crate) fn rewind(&mut self, mark: Mark) {
+        if mark.generation == self.generation {
+            self.next_id = mark.next_id;
+        }
+        self.noted.truncate(mark.noted);
     }
 
     pub(crate) fn append(
@@ -193,10 +213,22 @@ pub fn events_after(
     cursor: i64,
     limit: u32,
 ) -> Result<Vec<Event>, StoreError> {
-    let sql =
-        format!("SELECT {COLUMNS} FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT {limit}");
+    let sql = format!("SELECT {COLUMNS} FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?");
     let from = cursor.max(lane.first_id());
-    query.rows(&sql, &[from.into(), lane.last_id().into()], from_row)
+    query.rows(&sql, &[from.into(), lane.last_id().into(), limit.into()], from_row)
+}
+
+/// The lanes that have events, in order: a follower keeps a cursor for each of them.
+pub fn lanes(query: &mut impl Query) -> Result<Vec<Lane>, StoreError> {
+    let mut found = Vec::new();
+    let mut from = Lane(0).first_id();
+    let sql = "SELECT min(id) FROM events WHERE id >= ?";
+    while let Some(Some(id)) = query.row(sql, &[from.into()], |row| row.int_or_null(0))? {
+        let lane = Lane::of_event(id);
+        found.push(lane);
+        from = lane.last_id();
+    }
+    Ok(found)
 }
 
 /// The events of one object, oldest first, found by walking back from its last event. At most
@@ -206,14 +238,17 @@ pub fn events_of(
     last_event: i64,
     limit: usize,
 ) -> Result<Vec<Event>, StoreError> {
-    let sql = format!("SELECT {COLUMNS} FROM events WHERE id = ?");
-    let mut found = Vec::new();
-    let mut id = last_event;
-    while id > 0 && found.len() < limit {
-        let Some(event) = query.row(&sql, &[id.into()], from_row)? else { break };
-        id = event.previous;
-        found.push(event);
+    let sql = "WITH RECURSIVE chain (id, previous, steps) AS (\
+               SELECT id, previous, 1 FROM events WHERE id = ? \
+               UNION ALL \
+               SELECT earlier.id, earlier.previous, chain.steps + 1 \
+               FROM chain JOIN events AS earlier ON earlier.id = chain.previous \
+               WHERE chain.steps < ?) \
+               SELECT events.id, account, object, object_seq, events.previous, kind, at, facts \
+               FROM chain JOIN events ON events.id = chain.id ORDER BY object_seq";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    if limit == 0 {
+        return Ok(Vec::new());
     }
-    found.reverse();
-    Ok(found)
+    query.rows(sql, &[last_event.into(), limit.into()], from_row)
 }

@@ -4,22 +4,26 @@
 //! [`STOP_MARGIN`] before expiry, so that two owners never write in the same moment; should its
 //! clock be wrong, the epoch in each of its writes no longer matches and the write fails.
 
-use std::time::{Duration, Instant as Monotonic};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use base::Instant;
 
 use crate::engine::{Dialect, Engine};
-use crate::event::Lane;
-use crate::{StoreError, Tx};
+use crate::{Query, StoreError, Tx};
 
-/// How long a lease lasts without renewal.
-pub const LEASE_TIME: Duration = Duration::from_secs(10);
+/// How long a lease lasts without renewal. With [`LOOK_EVERY`] it makes a dead node's leases pass
+/// on within ten seconds.
+pub const LEASE_TIME: Duration = Duration::from_secs(8);
+
+/// How often others look for leases whose owner is gone.
+pub const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How long before expiry its owner stops using it.
 pub const STOP_MARGIN: Duration = Duration::from_secs(3);
 
 /// How often an owner renews.
-const RENEW_EVERY: Duration = Duration::from_secs(2);
+pub(crate) const RENEW_EVERY: Duration = Duration::from_secs(2);
 
 /// A lease that is held: every write under it names the epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,50 +45,56 @@ pub fn acquire(
     database_now: Instant,
 ) -> Result<Option<Lease>, StoreError> {
     tx.arm()?;
-    take_now(tx.engine, name, owner, database_now)
+    take_now(tx.engine, name, owner, &(0..=i64::MAX), database_now)
+}
+
+/// The database's own clock, by which leases expire.
+pub fn database_now(query: &mut impl Query) -> Result<Instant, StoreError> {
+    query.engine().0.database_now()
 }
 
 const RENEW: &str = "UPDATE leases SET expires_at = ? WHERE name = ? AND owner = ? AND epoch = ?";
 
 /// Extends a held lease; fails with [`StoreError::LeaseLost`] when the epoch moved on.
 pub fn renew(tx: &mut Tx<'_>, lease: &Lease, database_now: Instant) -> Result<(), StoreError> {
-    let expires_at = database_now + LEASE_TIME;
-    let row = [
-        expires_at.into(),
-        lease.name.as_str().into(),
-        lease.owner.as_str().into(),
-        lease.epoch.into(),
-    ];
-    if tx.execute(RENEW, &row)? == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
+    tx.arm()?;
+    renew_now(tx.engine, lease, database_now)
 }
 
 /// Gives a lease back, so that another owner need not wait for its expiry.
 pub fn release(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), StoreError> {
-    tx.execute(
-        "UPDATE leases SET expires_at = 0 WHERE name = ? AND epoch = ?",
-        &[lease.name.as_str().into(), lease.epoch.into()],
-    )?;
-    Ok(())
+    tx.arm()?;
+    release_now(tx.engine, lease)
 }
+
+const RELEASE: &str = "UPDATE leases SET expires_at = 0 WHERE name = ? AND owner = ? AND epoch = ?";
 
 /// Fails with [`StoreError::LeaseLost`] unless `lease` still has its epoch. On PostgreSQL the row
 /// stays locked against a new owner until the transaction ends.
 pub fn assert_held(tx: &mut Tx<'_>, lease: &Lease) -> Result<(), StoreError> {
-    check(tx.engine, lease)
+    let connection = tx.engine();
+    check(connection.0, lease).map(|_| ())
 }
 
-fn check(engine: &mut Engine, lease: &Lease) -> Result<(), StoreError> {
+/// Answers the transaction's own number on PostgreSQL.
+fn check(engine: &mut Engine, lease: &Lease) -> Result<Option<i64>, StoreError> {
     let sql = match engine.dialect() {
-        Dialect::Sqlite => "SELECT epoch FROM leases WHERE name = ? AND owner = ?",
-        Dialect::Postgres => "SELECT epoch FROM leases WHERE name = ? AND owner = ? FOR SHARE",
+        Dialect::Sqlite => "SELECT epoch, NULL FROM leases WHERE name = ? AND owner = ?",
+        Dialect::Postgres => {
+            "SELECT epoch, CAST(CAST(pg_current_xact_id() AS TEXT) AS BIGINT) FROM leases \
+             WHERE name = ? AND owner = ? FOR SHARE"
+        }
     };
-    let mut epoch = None;
+    let mut found = None;
     let key = [lease.name.as_str().into(), lease.owner.as_str().into()];
     engine.query(sql, &key, &mut |row| {
-        epoch = Some(row.int(0)?);
+        found = Some((row.int(0)?, row.int_or_null(1)?));
         Ok(())
     })?;
-    if epoch == Some(lease.epoch) { Ok(()) } else { Err(StoreError::LeaseLost) }
+    match found {
+        Some((epoch, transaction)) if epoch == lease.epoch => Ok(transaction),
+        _ => Err(StoreError::LeaseLost),
+    }
 }
 
 /// What an owner should do with its lease now.
@@ -107,65 +117,13 @@ pub fn hold(since_renewal: Duration) -> Hold {
     }
 }
 
-/// The writer's lease on its lane.
-pub(crate) struct LaneLease(Option<Held>);
-
-struct Held {
-    lease: Lease,
-    renewed: Monotonic,
-}
-
-impl LaneLease {
-    /// A lane that nobody else can reach: a SQLite file under an exclusive lock.
-    pub(crate) fn exclusive() -> Self {
-        Self(None)
-    }
-
-    /// Takes the first free lane for `owner`, waiting for none.
-    pub(crate) fn take(engine: &mut Engine, owner: &str) -> Result<(Lane, Self), StoreError> {
-        for number in 1..=1024 {
-            let name = format!("lane/{number}");
-            let renewed = Monotonic::now();
-            let now = engine.database_now()?;
-            if let Some(lease) = take_now(engine, &name, owner, now)? {
-                return Ok((Lane(number), Self(Some(Held { lease, renewed }))));
-            }
-        }
-        Err(StoreError::Address("no free lane: more than 1024 nodes".into()))
-    }
-
-    /// Renews when it is time to, in a commit of its own.
-    pub(crate) fn keep(&mut self, engine: &mut Engine) -> Result<(), StoreError> {
-        let Some(held) = &mut self.0 else { return Ok(()) };
-        if hold(held.renewed.elapsed()) == Hold::Use {
-            return Ok(());
-        }
-        let started = Monotonic::now();
-        let expires_at = engine.database_now()? + LEASE_TIME;
-        let row = [
-            expires_at.into(),
-            held.lease.name.as_str().into(),
-            held.lease.owner.as_str().into(),
-            held.lease.epoch.into(),
-        ];
-        if engine.execute(RENEW, &row)? != 1 {
-            return Err(StoreError::LeaseLost);
-        }
-        held.renewed = started;
-        Ok(())
-    }
-
-    /// The fence: the transaction that begins fails when the epoch moved on.
-    pub(crate) fn assert_held(&self, engine: &mut Engine) -> Result<(), StoreError> {
-        self.0.as_ref().map_or(Ok(()), |held| check(engine, &held.lease))
-    }
-}
-
-/// One conditional statement, so that two nodes that start together can't both take a lane.
-fn take_now(
+/// One conditional statement, so that two nodes that start together can't both take a lease.
+/// `owner` has one of the epochs `own` back before it expires.
+pub(crate) fn take_now(
     engine: &mut Engine,
     name: &str,
     owner: &str,
+    own: &RangeInclusive<i64>,
     now: Instant,
 ) -> Result<Option<Lease>, StoreError> {
     let mut epoch = None;
@@ -173,12 +131,49 @@ fn take_now(
         "INSERT INTO leases (name, owner, epoch, expires_at) VALUES (?, ?, 1, ?) \
          ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, epoch = leases.epoch + 1, \
          expires_at = excluded.expires_at \
-         WHERE leases.owner = excluded.owner OR leases.expires_at <= ? RETURNING epoch",
-        &[name.into(), owner.into(), (now + LEASE_TIME).into(), now.into()],
+         WHERE (leases.owner = excluded.owner AND leases.epoch BETWEEN ? AND ?) \
+         OR leases.expires_at <= ? RETURNING epoch",
+        &[
+            name.into(),
+            owner.into(),
+            (now + LEASE_TIME).into(),
+            (*own.start()).into(),
+            (*own.end()).into(),
+            now.into(),
+        ],
         &mut |row| {
             epoch = Some(row.int(0)?);
             Ok(())
         },
     )?;
     Ok(epoch.map(|epoch| Lease { name: name.to_owned(), owner: owner.to_owned(), epoch }))
+}
+
+/// Renews outside of a unit.
+pub(crate) fn renew_now(
+    engine: &mut Engine,
+    lease: &Lease,
+    now: Instant,
+) -> Result<(), StoreError> {
+    let row = [
+        (now + LEASE_TIME).into(),
+        lease.name.as_str().into(),
+        lease.owner.as_str().into(),
+        lease.epoch.into(),
+    ];
+    if engine.execute(RENEW, &row)? == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
+}
+
+/// Gives back outside of a unit.
+pub(crate) fn release_now(engine: &mut Engine, lease: &Lease) -> Result<(), StoreError> {
+    engine.execute(
+        RELEASE,
+        &[lease.name.as_str().into(), lease.owner.as_str().into(), lease.epoch.into()],
+    )?;
+    Ok(())
+}
+
+/// The fence of a transaction; answers its own number on PostgreSQL.
+pub(crate) fn fence_now(engine: &mut Engine, lease: &Lease) -> Result<Option<i64>, StoreError> {
+    check(engine, lease)
 }

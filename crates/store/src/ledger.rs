@@ -1,17 +1,26 @@
 //! The ledger on one thread: units of work, many to a commit. The product runs it on the store's
 //! writer thread, the simulation inline.
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant as Monotonic};
 
 use base::Instant;
 use machine::Random;
 
-use crate::engine::Engine;
+use crate::engine::{Engine, Frame, Outcome};
 use crate::event::{Event, EventLog, Lane};
-use crate::lease::LaneLease;
+use crate::lane::LaneLease;
+use crate::store::Listener;
 use crate::tx::Guard;
 use crate::{StoreError, Tx};
+
+/// How long units wait for a lost connection to come back before they are refused.
+const RECONNECT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// The pause between attempts to connect.
+const RECONNECT_EVERY: Duration = Duration::from_millis(100);
 
 /// What the ledger has done so far, for benchmarks and the metrics page.
 #[derive(Debug, Default)]
@@ -28,13 +37,12 @@ pub struct Counters {
 pub(crate) trait Unit: Send {
     /// Does the work. `false` takes everything back that it wrote.
     fn run(&mut self, tx: &mut Tx<'_>) -> bool;
-    /// Whether it must be kept apart from its neighbours by a savepoint.
-    fn guard(&self) -> Guard;
-    /// Tells whoever waits how it ended. `Err` when the commit as a whole failed.
+    /// Tells whoever waits how it ended. `Err` when nothing of it was written although it may
+    /// have thought so, or when it did not run at all.
     fn settle(self: Box<Self>, commit: Result<(), StoreError>);
 }
 
-type Listener = Box<dyn Fn(&[Event]) + Send>;
+type AfterCommit = Vec<Box<dyn FnOnce() + Send>>;
 
 /// One connection, one lane, one thread.
 pub struct Ledger {
@@ -44,6 +52,15 @@ pub struct Ledger {
     lease: LaneLease,
     listeners: Vec<Listener>,
     counters: Arc<Counters>,
+}
+
+/// A transaction that was framed and is about to end.
+#[derive(Default)]
+struct Written {
+    after: AfterCommit,
+    rows: u64,
+    /// Of each unit, whether its own answer holds.
+    verdicts: Vec<Result<(), StoreError>>,
 }
 
 impl Ledger {
@@ -84,18 +101,23 @@ impl Ledger {
         let mut after = Vec::new();
         let mark = self.log.mark();
         let mut tx = self.tx(now, Guard::Unneeded, &mut after);
-        let outcome = work(&mut tx);
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut tx)));
         let rows = tx.rows_written;
+        let failed = self.engine.has_failed();
         match outcome {
-            Ok(value) => {
-                self.engine.script("COMMIT")?;
+            Ok(Ok(value)) if !failed => {
+                self.end().inspect_err(|_| self.log.rewind(mark))?;
                 self.committed(1, rows, after);
                 Ok(value)
             }
-            Err(error) => {
+            refused => {
                 self.log.rewind(mark);
-                self.engine.script("ROLLBACK")?;
-                Err(error)
+                self.take_back();
+                match refused {
+                    Ok(Ok(_)) => Err(StoreError::StatementFailed.into()),
+                    Ok(Err(error)) => Err(error),
+                    Err(panic) => resume_unwind(panic),
+                }
             }
         }
     }
@@ -104,75 +126,180 @@ impl Ledger {
     pub(crate) fn commit(&mut self, now: Instant, mut units: Vec<Box<dyn Unit>>) {
         let mark = self.log.mark();
         match self.try_commit(now, &mut units) {
-            Ok(after) => {
-                let rows = after.1;
-                self.committed(units.len() as u64, rows, after.0);
-                units.into_iter().for_each(|unit| unit.settle(Ok(())));
+            Ok(written) => {
+                self.committed(units.len() as u64, written.rows, written.after);
+                for (unit, verdict) in units.into_iter().zip(written.verdicts) {
+                    settle(unit, verdict);
+                }
             }
             Err(error) => {
                 self.log.rewind(mark);
-                if let Err(rollback) = self.engine.script("ROLLBACK") {
-                    tracing::error!(%rollback, "a failed commit could not be rolled back");
-                }
+                self.take_back();
                 tracing::error!(%error, units = units.len(), "a commit failed");
                 for unit in units {
-                    unit.settle(Err(match &error {
-                        StoreError::LeaseLost => StoreError::LeaseLost,
-                        other => StoreError::CommitFailed(other.to_string()),
-                    }));
+                    settle(unit, Err(error.of_commit()));
                 }
             }
         }
     }
 
-    #[expect(clippy::type_complexity, reason = "after-commit actions and the rows written")]
     fn try_commit(
         &mut self,
         now: Instant,
         units: &mut [Box<dyn Unit>],
-    ) -> Result<(Vec<Box<dyn FnOnce() + Send>>, u64), StoreError> {
+    ) -> Result<Written, StoreError> {
         self.begin()?;
-        let mut after = Vec::new();
-        let mut rows = 0;
+        let mut written = Written::default();
         for unit in units {
-            let (mark, kept) = (self.log.mark(), after.len());
-            let mut tx = self.tx(now, unit.guard(), &mut after);
-            let keep = unit.run(&mut tx);
-            let (guard, written) = (tx.guard, tx.rows_written);
-            if keep {
-                rows += written;
-                if guard == Guard::Set {
-                    self.engine.script("RELEASE unit")?;
-                }
-                continue;
-            }
-            if guard == Guard::Unneeded && written > 0 {
-                return Err(StoreError::Corrupt("a unit without a savepoint wrote and failed"));
-            }
-            if guard == Guard::Set {
-                self.engine.script("ROLLBACK TO unit; RELEASE unit")?;
-            }
-            self.log.rewind(mark);
-            after.truncate(kept);
+            self.run_unit(now, unit.as_mut(), &mut written)?;
         }
-        self.engine.script("COMMIT")?;
-        Ok((after, rows))
+        self.end()?;
+        Ok(written)
     }
 
+    /// Runs one unit between savepoints. An error ends the whole transaction.
+    fn run_unit(
+        &mut self,
+        now: Instant,
+        unit: &mut dyn Unit,
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
+        let (mark, kept) = (self.log.mark(), written.after.len());
+        self.engine.clear_failed();
+        let mut tx = self.tx(now, Guard::Armed, &mut written.after);
+        let outcome = catch_unwind(AssertUnwindSafe(|| unit.run(&mut tx)));
+        let (guard, rows) = (tx.guard, tx.rows_written);
+        if !self.engine.transaction_lives() {
+            let why = "the database ended the transaction under way";
+            return Err(StoreError::CommitFailed(why.into()));
+        }
+        let verdict = match outcome {
+            Ok(true) if self.engine.has_failed() => Err(StoreError::StatementFailed),
+            Ok(true) => {
+                written.rows += rows;
+                written.verdicts.push(Ok(()));
+                return if guard == Guard::Set {
+                    self.engine.frame(Frame::Release)
+                } else {
+                    Ok(())
+                };
+            }
+            Ok(false) => Ok(()),
+            Err(_) => Err(StoreError::Panicked),
+        };
+        self.engine.clear_failed();
+        if guard == Guard::Set {
+            self.engine.frame(Frame::TakeBack)?;
+        }
+        self.log.rewind(mark);
+        written.after.truncate(kept);
+        written.verdicts.push(verdict);
+        Ok(())
+    }
+
+    /// Opens a transaction under the lane's lease, on a connection that is alive.
     fn begin(&mut self) -> Result<(), StoreError> {
+        if self.engine.is_lost() {
+            self.recover_patiently()?;
+        }
+        match self.try_begin() {
+            Err(_) if self.engine.is_lost() => {
+                self.recover_patiently()?;
+                self.try_begin()
+            }
+            outcome => outcome,
+        }
+    }
+
+    fn try_begin(&mut self) -> Result<(), StoreError> {
+        self.engine.clear_failed();
+        self.find_lane()?;
         self.lease.keep(&mut self.engine)?;
-        self.engine.script(match self.engine.dialect() {
-            crate::engine::Dialect::Sqlite => "BEGIN IMMEDIATE",
-            crate::engine::Dialect::Postgres => "BEGIN",
-        })?;
-        self.lease.assert_held(&mut self.engine)
+        self.engine.frame(Frame::Begin)?;
+        self.lease.fence(&mut self.engine)
+    }
+
+    /// A node that lost its lane writes on another one.
+    fn find_lane(&mut self) -> Result<(), StoreError> {
+        if let Some(lane) = self.lease.take_anew(&mut self.engine)? {
+            self.log.move_to(&mut self.engine, lane)?;
+        }
+        Ok(())
+    }
+
+    /// Commits. When the connection breaks in that moment, asks the server how it ended.
+    fn end(&mut self) -> Result<(), StoreError> {
+        let Err(error) = self.engine.frame(Frame::Commit) else { return Ok(()) };
+        if !self.engine.is_lost() {
+            return Err(error);
+        }
+        let uncertain = StoreError::CommitUncertain(error.to_string());
+        let Some(transaction) = self.lease.transaction() else { return Err(uncertain) };
+        let outcome = self.recover_patiently().and_then(|()| self.engine.outcome_of(transaction));
+        match outcome {
+            Ok(Outcome::Committed) => Ok(()),
+            Ok(Outcome::Aborted) => Err(StoreError::CommitFailed(error.to_string())),
+            Ok(Outcome::Unknown) | Err(_) => Err(uncertain),
+        }
+    }
+
+    /// Connects again. Taking the lane anew waits for the end of a transaction that the server
+    /// may still have open for the lost connection, so the log's end is final when it is read.
+    fn recover(&mut self) -> Result<(), StoreError> {
+        self.engine.reconnect()?;
+        self.lease.let_go();
+        self.find_lane()
+    }
+
+    fn recover_patiently(&mut self) -> Result<(), StoreError> {
+        let until = Monotonic::now() + RECONNECT_PATIENCE;
+        loop {
+            match self.recover() {
+                Err(error) if Monotonic::now() < until => {
+                    tracing::warn!(%error, "the database can't be reached");
+                    std::thread::sleep(RECONNECT_EVERY);
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Takes a transaction back that did not end well.
+    fn take_back(&mut self) {
+        if !self.engine.transaction_lives() {
+            return;
+        }
+        if let Err(rollback) = self.engine.frame(Frame::Rollback) {
+            tracing::error!(%rollback, "a failed commit could not be rolled back");
+        }
+    }
+
+    /// What has to be done while no work comes: the lease renewed, a lost connection restored.
+    pub(crate) fn idle(&mut self) {
+        let outcome =
+            if self.engine.is_lost() { self.recover() } else { self.lease.keep(&mut self.engine) };
+        if let Err(error) = outcome {
+            tracing::warn!(%error, "the lease on the lane could not be renewed");
+        }
+    }
+
+    /// Gives the lane back.
+    pub(crate) fn finish(mut self) {
+        if let Err(error) = self.lease.give_back(&mut self.engine) {
+            tracing::warn!(%error, "the lane was not given back and will expire");
+        }
+    }
+
+    /// Moves the rest of SQLite's log while no commit adds to it.
+    pub(crate) fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.engine.checkpoint()
     }
 
     fn tx<'a>(
         &'a mut self,
         now: Instant,
         guard: Guard,
-        after_commit: &'a mut Vec<Box<dyn FnOnce() + Send>>,
+        after_commit: &'a mut AfterCommit,
     ) -> Tx<'a> {
         Tx {
             engine: &mut self.engine,
@@ -185,14 +312,26 @@ impl Ledger {
         }
     }
 
-    fn committed(&mut self, units: u64, rows: u64, after: Vec<Box<dyn FnOnce() + Send>>) {
+    fn committed(&mut self, units: u64, rows: u64, after: AfterCommit) {
         self.counters.commits.fetch_add(1, Ordering::Relaxed);
         self.counters.units.fetch_add(units, Ordering::Relaxed);
         self.counters.rows.fetch_add(rows, Ordering::Relaxed);
         let events = self.log.take_noted();
         if !events.is_empty() {
-            self.listeners.iter().for_each(|listener| listener(&events));
+            self.listeners.iter().for_each(|listener| survive("listener", || listener(&events)));
         }
-        after.into_iter().for_each(|action| action());
+        after.into_iter().for_each(|action| survive("after-commit action", action));
+    }
+}
+
+fn settle(unit: Box<dyn Unit>, verdict: Result<(), StoreError>) {
+    survive("answer", || unit.settle(verdict));
+}
+
+/// What is committed is committed: a panic afterwards is told, and goes no further. Its words may
+/// hold what must not be logged.
+fn survive(what: &str, action: impl FnOnce()) {
+    if catch_unwind(AssertUnwindSafe(action)).is_err() {
+        tracing::error!("a panic in a {what} after a commit");
     }
 }

@@ -8,23 +8,28 @@
 //! - Tables of the ledger itself: events ([`events_after`], [`events_of`]), [`job`]s, [`lease`]s.
 
 mod batch;
+mod blobs;
 mod engine;
 mod error;
 mod event;
 pub mod job;
+mod lane;
 pub mod lease;
 mod ledger;
 mod migrate;
+mod queue;
 mod store;
+mod threads;
 mod tx;
 mod value;
 
 pub use batch::Batch;
+pub use blobs::{BlobKey, Blobs, InvalidBlobKey};
 pub use error::StoreError;
-pub use event::{Event, Lane, NewEvent, events_after, events_of};
+pub use event::{Event, Lane, NewEvent, events_after, events_of, lanes};
 pub use ledger::{Counters, Ledger};
 pub use migrate::Migration;
-pub use store::{Location, Options, Store};
+pub use store::{Listener, Location, Options, Store};
 pub use tx::{Query, Reader, Tx};
 pub use value::{Row, Value};
 
@@ -36,9 +41,9 @@ impl Ledger {
     /// A ledger on an in-memory database, for simulations and tests of rules: no threads, no
     /// disk, every draw from `seed`.
     pub fn in_memory(seed: u64, migrations: &[Migration]) -> Result<Self, StoreError> {
-        let mut engine = engine::Engine::Sqlite(engine::Sqlite::memory()?);
+        let mut engine = engine::Engine::sqlite(engine::Sqlite::memory()?);
         migrate::run(&mut engine, migrations)?;
         let random = machine::Random::from_seed(seed);
-        Self::new(engine, Lane(1), lease::LaneLease::exclusive(), random)
+        Self::new(engine, Lane(1), lane::LaneLease::exclusive(), random)
     }
 }

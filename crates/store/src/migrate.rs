@@ -1,7 +1,7 @@
 //! Migrations: each product brings its own, named, in order, and never changed once released.
 
 use crate::StoreError;
-use crate::engine::{Dialect, Engine};
+use crate::engine::{Dialect, Engine, Frame};
 
 /// One step of a product's schema, in the words of the shared subset (`{int}`, `{text}`,
 /// `{blob}`, `{strict}`, `{clustered}`).
@@ -82,13 +82,9 @@ const OWN: &str = "CREATE TABLE IF NOT EXISTS migrations (
 /// Runs what is missing, in one transaction. Refuses a database whose past differs from ours.
 pub(crate) fn run(engine: &mut Engine, migrations: &[Migration]) -> Result<(), StoreError> {
     let dialect = engine.dialect();
-    engine.script(match dialect {
-        Dialect::Sqlite => "BEGIN IMMEDIATE",
-        // One node migrates, the others wait for it.
-        Dialect::Postgres => "BEGIN; SELECT pg_advisory_xact_lock(7305808869231650926)",
-    })?;
+    engine.frame(Frame::Begin)?;
     let outcome = run_inside(engine, dialect, migrations);
-    engine.script(if outcome.is_ok() { "COMMIT" } else { "ROLLBACK" })?;
+    engine.frame(if outcome.is_ok() { Frame::Commit } else { Frame::Rollback })?;
     outcome
 }
 
@@ -97,13 +93,22 @@ fn run_inside(
     dialect: Dialect,
     migrations: &[Migration],
 ) -> Result<(), StoreError> {
+    if dialect == Dialect::Postgres {
+        // One node migrates, the others wait for it.
+        engine.script("SELECT pg_advisory_xact_lock(7305808869231650926)")?;
+    }
     engine.script(&dialect.schema(OWN))?;
     let mut done = std::collections::BTreeMap::new();
     engine.query("SELECT name, text_hash FROM migrations", &[], &mut |row| {
         done.insert(row.text(0)?, row.text(1)?);
         Ok(())
     })?;
-    for migration in LEDGER.iter().chain(migrations) {
+    let known = || LEDGER.iter().chain(migrations);
+    if let Some(unknown) = done.keys().find(|name| known().all(|known| known.name != **name)) {
+        let why = "it ran on this database, but this version does not know it";
+        return Err(StoreError::Migration(unknown.clone(), why));
+    }
+    for migration in known() {
         let hash = fingerprint(migration.sql);
         match done.get(migration.name) {
             Some(found) if *found == hash => {}

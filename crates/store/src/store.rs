@@ -1,30 +1,28 @@
 //! The store as the product uses it: one writer thread that puts many units of work into each
 //! commit, and a few readers beside it.
 
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard};
-use std::time::{Duration, Instant as Monotonic};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 use base::Instant;
 use machine::Random;
 use tokio::sync::oneshot;
 
-use crate::engine::{Engine, Postgres, Sqlite};
+use crate::engine::{Engine, Postgres, Role, Sqlite};
 use crate::event::{Event, Lane};
-use crate::lease::LaneLease;
+use crate::lane::LaneLease;
 use crate::ledger::{Counters, Ledger, Unit};
 use crate::migrate::{self, Migration};
-use crate::tx::Guard;
+use crate::queue::Queue;
+use crate::threads::{self, Checkpoints};
 use crate::{Reader, StoreError, Tx};
 
-/// Units in one commit at most: bounds the time that the first of them waits.
-const UNITS_PER_COMMIT: usize = 1024;
-
-/// Units that may wait for the writer before new ones are refused.
+/// Units that may wait for the writer, and reads for a reader, before new ones are refused.
 const UNITS_WAITING_MAX: usize = 100_000;
-
-/// How often the log of SQLite is moved into the database file.
-const CHECKPOINT_EVERY: Duration = Duration::from_millis(500);
 
 /// Where the data is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +32,9 @@ pub enum Location {
     /// `postgres://…`
     Postgres(String),
 }
+
+/// Called with the events of a commit, after it reached the disk.
+pub type Listener = Box<dyn Fn(&[Event]) + Send>;
 
 /// How a store is opened.
 pub struct Options {
@@ -50,87 +51,52 @@ pub struct Options {
     /// Below saturation a commit waits this long for company.
     pub commit_tick: Duration,
     /// Called with the events of each commit.
-    pub listeners: Vec<Box<dyn Fn(&[Event]) + Send>>,
+    pub listeners: Vec<Listener>,
 }
 
-/// A handle to the running store; cheap to clone.
+/// A handle to the running store; cheap to clone. The store closes with its last handle.
 #[derive(Clone)]
 pub struct Store {
+    handle: Arc<Handle>,
+}
+
+/// Work for a reading connection.
+pub(crate) type Read = Box<dyn FnOnce(&mut Engine) + Send>;
+
+/// What the threads and the handles share.
+pub(crate) struct Shared {
+    pub(crate) writing: Queue<Box<dyn Unit>>,
+    pub(crate) reading: Queue<Read>,
+    pub(crate) clock: Arc<dyn Fn() -> Instant + Send + Sync>,
+    pub(crate) checkpoints: Checkpoints,
+}
+
+struct Handle {
     shared: Arc<Shared>,
-}
-
-struct Shared {
-    writing: Queue<Box<dyn Unit>>,
-    reading: Queue<Box<dyn FnOnce(&mut Engine) + Send>>,
     counters: Arc<Counters>,
-    clock: Arc<dyn Fn() -> Instant + Send + Sync>,
-    threads: Mutex<Vec<std::thread::JoinHandle<()>>>,
-}
-
-/// Work waiting for a thread.
-struct Queue<T> {
-    state: Mutex<(Vec<T>, bool)>,
-    changed: Condvar,
-}
-
-impl<T> Queue<T> {
-    fn new() -> Self {
-        Self { state: Mutex::new((Vec::new(), false)), changed: Condvar::new() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, (Vec<T>, bool)> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-    }
-
-    fn push(&self, item: T) -> Result<(), StoreError> {
-        let mut state = self.lock();
-        if state.1 {
-            return Err(StoreError::Closed);
-        }
-        if state.0.len() >= UNITS_WAITING_MAX {
-            return Err(StoreError::Overloaded);
-        }
-        state.0.push(item);
-        drop(state);
-        self.changed.notify_one();
-        Ok(())
-    }
-
-    fn close(&self) {
-        self.lock().1 = true;
-        self.changed.notify_all();
-    }
-
-    /// Waits for work, then until `not_before` for more of it, and takes at most `limit`.
-    /// Empty only when the queue is closed and drained.
-    fn take(&self, limit: usize, not_before: Option<Monotonic>) -> Vec<T> {
-        let mut state = self.lock();
-        while state.0.is_empty() && !state.1 {
-            state = self.changed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
-        }
-        while let Some(left) = not_before.and_then(|at| at.checked_duration_since(Monotonic::now()))
-        {
-            if left.is_zero() || state.0.len() >= limit || state.1 {
-                break;
-            }
-            state = match self.changed.wait_timeout(state, left) {
-                Ok((state, _)) => state,
-                Err(poisoned) => poisoned.into_inner().0,
-            };
-        }
-        if state.0.len() <= limit {
-            return std::mem::take(&mut state.0);
-        }
-        let rest = state.0.split_off(limit);
-        std::mem::replace(&mut state.0, rest)
-    }
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 impl Store {
-    /// Opens the database, runs the migrations that it lacks, and starts the threads.
+    /// Opens the database, runs the migrations that it lacks, and starts the threads. Blocks, on
+    /// a thread of its own, as the driver of PostgreSQL can't be driven from within a runtime.
     pub fn open(options: Options, migrations: &[Migration]) -> Result<Self, StoreError> {
-        let (mut engine, readers) = connect(&options)?;
+        std::thread::scope(|scope| {
+            let opening = scope.spawn(|| Self::open_here(options, migrations));
+            opening.join().unwrap_or(Err(StoreError::Panicked))
+        })
+    }
+
+    fn open_here(options: Options, migrations: &[Migration]) -> Result<Self, StoreError> {
+        let folder = match &options.location {
+            Location::Folder(folder) => Some(lock(folder)?),
+            Location::Postgres(_) => None,
+        };
+        let mut engine = options.location.connect(Role::Writer)?;
         migrate::run(&mut engine, migrations)?;
+        let readers = (0..options.readers.max(1))
+            .map(|_| options.location.connect(Role::Reader))
+            .collect::<Result<Vec<_>, _>>()?;
         let (lane, lease) = match &options.location {
             Location::Folder(_) => (Lane(1), LaneLease::exclusive()),
             Location::Postgres(_) => LaneLease::take(&mut engine, &options.node)?,
@@ -140,27 +106,22 @@ impl Store {
         for listener in options.listeners {
             ledger.listen(listener);
         }
+        let counters = ledger.counters();
         let shared = Arc::new(Shared {
-            writing: Queue::new(),
-            reading: Queue::new(),
-            counters: ledger.counters(),
+            writing: Queue::new(UNITS_WAITING_MAX),
+            reading: Queue::new(UNITS_WAITING_MAX),
             clock: options.clock,
-            threads: Mutex::new(Vec::new()),
+            checkpoints: Checkpoints::default(),
         });
-        let mut threads = Vec::new();
-        let writer = Arc::clone(&shared);
-        threads
-            .push(spawn("store-writer", move || write_loop(&writer, ledger, options.commit_tick))?);
-        for mut engine in readers {
-            let shared = Arc::clone(&shared);
-            threads.push(spawn("store-reader", move || read_loop(&shared, &mut engine))?);
+        let mut threads = vec![threads::writer(&shared, ledger, options.commit_tick, folder)?];
+        for reader in readers {
+            threads.push(threads::reader(&shared, reader)?);
         }
         if let Location::Folder(folder) = &options.location {
-            let (shared, path) = (Arc::clone(&shared), database_file(folder));
-            threads.push(spawn("store-checkpoint", move || checkpoint_loop(&shared, &path))?);
+            threads.push(threads::checkpoint(&shared, database_file(folder))?);
         }
-        *shared.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = threads;
-        Ok(Self { shared })
+        let threads = Mutex::new(threads);
+        Ok(Self { handle: Arc::new(Handle { shared, counters, threads }) })
     }
 
     /// Runs `work` in the next commit; answers when it is on disk. When `work` fails, nothing of
@@ -185,123 +146,95 @@ impl Store {
         F: FnOnce(&mut Reader<'_>) -> Result<T, E> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        self.shared.reading.push(Box::new(move |engine| {
+        self.handle.shared.reading.push(Box::new(move |engine| {
+            let outcome = catch_unwind(AssertUnwindSafe(|| work(&mut Reader(engine))));
             // The asker may have gone; its answer is nobody's then.
-            let _ = reply.send(work(&mut Reader(engine)));
+            let _ = reply.send(outcome.unwrap_or_else(|_| Err(StoreError::Panicked.into())));
         }))?;
         answer.await.unwrap_or_else(|_| Err(StoreError::Closed.into()))
     }
 
     /// The product's time.
     pub fn now(&self) -> Instant {
-        (self.shared.clock)()
+        (self.handle.shared.clock)()
     }
 
     /// What was done so far.
     pub fn counters(&self) -> &Counters {
-        &self.shared.counters
+        &self.handle.counters
     }
 
-    /// Commits what waits and ends the threads.
+    /// How many units wait for the writer.
+    pub fn waiting(&self) -> usize {
+        self.handle.shared.writing.len()
+    }
+
+    /// Commits what waits and ends the threads. What comes later is refused.
     pub fn close(&self) {
+        self.handle.close();
+    }
+
+    pub(crate) fn enqueue(&self, unit: Box<dyn Unit>) -> Result<(), StoreError> {
+        self.handle.shared.writing.push(unit)
+    }
+
+    pub(crate) fn enqueue_rest(&self, unit: Box<dyn Unit>) {
+        self.handle.shared.writing.push_rest(unit);
+    }
+}
+
+impl Handle {
+    fn close(&self) {
         self.shared.writing.close();
         self.shared.reading.close();
-        let mut threads =
-            self.shared.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        // The last handle may be dropped by work on one of the threads themselves. It can't wait
+        // for its own end, nor for threads that wait for it: they end by themselves.
+        let current = std::thread::current().id();
+        if threads.iter().any(|thread| thread.thread().id() == current) {
+            threads.clear();
+        }
         for thread in threads.drain(..) {
             if thread.join().is_err() {
                 tracing::error!("a thread of the store had panicked");
             }
         }
     }
+}
 
-    pub(crate) fn enqueue(&self, unit: Box<dyn Unit>) -> Result<(), StoreError> {
-        self.shared.writing.push(unit)
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
-fn spawn(
-    name: &str,
-    body: impl FnOnce() + Send + 'static,
-) -> Result<std::thread::JoinHandle<()>, StoreError> {
-    Ok(std::thread::Builder::new().name(name.to_owned()).spawn(body)?)
+impl Location {
+    fn connect(&self, role: Role) -> Result<Engine, StoreError> {
+        Ok(match (self, role) {
+            (Self::Folder(folder), Role::Writer) => {
+                Engine::sqlite(Sqlite::writer(&database_file(folder))?)
+            }
+            (Self::Folder(folder), Role::Reader) => {
+                Engine::sqlite(Sqlite::reader(&database_file(folder))?)
+            }
+            (Self::Postgres(url), role) => Engine::postgres(Postgres::connect(url, role)?),
+        })
+    }
 }
 
 fn database_file(folder: &Path) -> PathBuf {
     folder.join("trunkline.db")
 }
 
-fn connect(options: &Options) -> Result<(Engine, Vec<Engine>), StoreError> {
-    match &options.location {
-        Location::Folder(folder) => {
-            std::fs::create_dir_all(folder)?;
-            lock(folder)?;
-            let path = database_file(folder);
-            let writer = Engine::Sqlite(Sqlite::writer(&path)?);
-            let readers = (0..options.readers)
-                .map(|_| Ok(Engine::Sqlite(Sqlite::reader(&path)?)))
-                .collect::<Result<_, StoreError>>()?;
-            Ok((writer, readers))
-        }
-        Location::Postgres(url) => {
-            let writer = Engine::Postgres(Box::new(Postgres::connect(url)?));
-            let readers = (0..options.readers)
-                .map(|_| Ok(Engine::Postgres(Box::new(Postgres::connect(url)?))))
-                .collect::<Result<_, StoreError>>()?;
-            Ok((writer, readers))
-        }
-    }
-}
-
 /// One process a data folder: the lane of an embedded database has no other fence.
-fn lock(folder: &Path) -> Result<(), StoreError> {
-    let file = std::fs::File::create(folder.join("lock"))?;
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    std::fs::create_dir_all(folder)?;
+    let file = File::create(folder.join("lock"))?;
     if file.try_lock().is_err() {
         let text = format!("{} is in use by another process", folder.display());
         return Err(StoreError::Address(text));
     }
-    // Held until the process ends, however it ends.
-    std::mem::forget(file);
-    Ok(())
-}
-
-fn write_loop(shared: &Shared, mut ledger: Ledger, commit_tick: Duration) {
-    let mut last_commit = Monotonic::now();
-    loop {
-        let units = shared.writing.take(UNITS_PER_COMMIT, last_commit.checked_add(commit_tick));
-        if units.is_empty() {
-            return;
-        }
-        last_commit = Monotonic::now();
-        ledger.commit((shared.clock)(), units);
-    }
-}
-
-fn read_loop(shared: &Shared, engine: &mut Engine) {
-    loop {
-        let work = shared.reading.take(1, None);
-        if work.is_empty() {
-            return;
-        }
-        work.into_iter().for_each(|work| work(engine));
-    }
-}
-
-fn checkpoint_loop(shared: &Shared, path: &Path) {
-    let Ok(connection) = Sqlite::writer(path) else {
-        tracing::error!("the checkpoint has no connection; the log will grow");
-        return;
-    };
-    let mut state = shared.writing.lock();
-    while !state.1 {
-        drop(state);
-        if let Err(error) = connection.checkpoint() {
-            tracing::warn!(%error, "a checkpoint failed");
-        }
-        // Sleeps on a condition of its own would need one more flag; closing is noticed in time.
-        std::thread::park_timeout(CHECKPOINT_EVERY);
-        state = shared.writing.lock();
-    }
+    Ok(file)
 }
 
 /// A closure as a unit of work.
@@ -322,10 +255,6 @@ where
         let keep = matches!(outcome, Some(Ok(_)));
         self.outcome = outcome;
         keep
-    }
-
-    fn guard(&self) -> Guard {
-        Guard::Armed
     }
 
     fn settle(self: Box<Self>, commit: Result<(), StoreError>) {

@@ -3,7 +3,7 @@
 use base::{Instant, Sid};
 use machine::Random;
 
-use crate::engine::Engine;
+use crate::engine::{Dialect, Engine, Frame};
 use crate::event::{Event, EventLog, NewEvent};
 use crate::{Row, StoreError, Value};
 
@@ -79,12 +79,17 @@ pub(crate) enum Guard {
     Armed,
     /// The savepoint is set.
     Set,
-    /// The unit has decided everything before it writes; it needs no savepoint.
+    /// The unit is alone in its transaction.
     Unneeded,
 }
 
 impl Query for Tx<'_> {
     fn engine(&mut self) -> crate::Connection<'_> {
+        // PostgreSQL refuses everything after a failed read too, so it is told of the unit first;
+        // that travels with the statement. A failure to do so makes the statement fail.
+        if self.engine.dialect() == Dialect::Postgres {
+            let _ = self.arm();
+        }
         crate::Connection(self.engine)
     }
 }
@@ -156,9 +161,10 @@ impl Tx<'_> {
         self.after_commit.push(Box::new(action));
     }
 
+    /// Sets the unit's savepoint before its first write.
     pub(crate) fn arm(&mut self) -> Result<(), StoreError> {
         if self.guard == Guard::Armed {
-            self.engine.script("SAVEPOINT unit")?;
+            self.engine.frame(Frame::Savepoint)?;
             self.guard = Guard::Set;
         }
         Ok(())

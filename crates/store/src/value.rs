@@ -5,9 +5,10 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 
 use crate::StoreError;
+use crate::engine::Integer;
 
 /// One statement parameter. Borrowed, so that binding a row allocates nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Value<'a> {
     /// SQL NULL.
     Null,
@@ -22,6 +23,12 @@ pub enum Value<'a> {
 impl From<i64> for Value<'_> {
     fn from(value: i64) -> Self {
         Self::Int(value)
+    }
+}
+
+impl From<i32> for Value<'_> {
+    fn from(value: i32) -> Self {
+        Self::Int(i64::from(value))
     }
 }
 
@@ -125,7 +132,7 @@ impl Row<'_> {
     pub fn int(&self, column: usize) -> Result<i64, StoreError> {
         Ok(match &self.0 {
             RowSource::Sqlite(row) => row.get(column)?,
-            RowSource::Postgres(row) => row.try_get(column)?,
+            RowSource::Postgres(row) => row.try_get::<_, Integer>(column)?.0,
         })
     }
 
@@ -133,7 +140,9 @@ impl Row<'_> {
     pub fn int_or_null(&self, column: usize) -> Result<Option<i64>, StoreError> {
         Ok(match &self.0 {
             RowSource::Sqlite(row) => row.get(column)?,
-            RowSource::Postgres(row) => row.try_get(column)?,
+            RowSource::Postgres(row) => {
+                row.try_get::<_, Option<Integer>>(column)?.map(|found| found.0)
+            }
         })
     }
 

@@ -4,11 +4,21 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags};
 
+use crate::engine::Frame;
 use crate::value::RowSource;
 use crate::{Row, StoreError, Value};
 
 /// How many prepared statements a connection keeps; the product has fewer distinct ones.
 const STATEMENTS_MAX: usize = 512;
+
+/// The state of the log after a checkpoint, in pages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Log {
+    /// Pages in it.
+    pub(crate) pages: i64,
+    /// Those that are not in the database file yet.
+    pub(crate) left: i64,
+}
 
 /// A SQLite connection.
 pub(crate) struct Sqlite {
@@ -23,7 +33,7 @@ impl Sqlite {
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
              PRAGMA cache_size = -131072; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;
-             PRAGMA busy_timeout = 10000;",
+             PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 268435456;",
         )?;
         Ok(Self::of(connection))
     }
@@ -49,11 +59,30 @@ impl Sqlite {
     }
 
     /// Moves committed pages from the log into the database file, as far as readers allow.
-    /// Answers how many pages the log still holds.
-    pub(crate) fn checkpoint(&self) -> Result<i64, StoreError> {
+    pub(crate) fn checkpoint(&self) -> Result<Log, StoreError> {
         Ok(self.connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-            Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
+            let (pages, moved) = (row.get(1)?, row.get::<_, i64>(2)?);
+            Ok(Log { pages, left: pages - moved })
         })?)
+    }
+
+    pub(crate) fn in_transaction(&self) -> bool {
+        !self.connection.is_autocommit()
+    }
+
+    pub(crate) fn frame(&mut self, frame: Frame) -> Result<(), StoreError> {
+        let statements: &[&str] = match frame {
+            Frame::Begin => &["BEGIN IMMEDIATE"],
+            Frame::Commit => &["COMMIT"],
+            Frame::Rollback => &["ROLLBACK"],
+            Frame::Savepoint => &["SAVEPOINT unit"],
+            Frame::Release => &["RELEASE unit"],
+            Frame::TakeBack => &["ROLLBACK TO unit", "RELEASE unit"],
+        };
+        for sql in statements {
+            self.connection.prepare_cached(sql)?.execute([])?;
+        }
+        Ok(())
     }
 
     pub(crate) fn script(&mut self, sql: &str) -> Result<(), StoreError> {
