@@ -1,2 +1,24 @@
-//! The binary.
-fn main() {}
+//! Work on the repository itself: benchmarks.
+
+mod bench;
+
+use std::process::ExitCode;
+
+#[expect(clippy::print_stderr, reason = "a command line tool")]
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.first().map(String::as_str) {
+        Some("bench") => bench::run(&arguments[1..]),
+        _ => Err("usage: cargo xtask bench [MESSAGES]".into()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What can go wrong here is only ever told to a developer.
+pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

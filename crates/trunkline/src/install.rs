@@ -210,7 +210,11 @@ fn join(
     messaging::api::routes(&mut routes, &messaging);
     declare(parts, &mut routes);
     if mode == Mode::Dev {
-        let state = dev::Dev { carrier: Arc::clone(&sim), clock: Arc::clone(&parts.clock) };
+        let state = dev::Dev {
+            carrier: Arc::clone(&sim),
+            clock: Arc::clone(&parts.clock),
+            store: parts.store.clone(),
+        };
         dev::routes(&mut routes, &Arc::new(state));
     }
     let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });

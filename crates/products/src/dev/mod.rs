@@ -1,6 +1,7 @@
-//! The development contract: handsets, clock and faults. Mounted by `dev`, never by `serve`.
+//! The development contract: handsets, clock, faults and the ledger's counters. Mounted by `dev`, never by `serve`.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use base::{ApiError, code};
@@ -19,13 +20,18 @@ pub struct Dev {
     pub carrier: Arc<SimCarrier>,
     /// The clock that can be advanced.
     pub clock: Arc<SystemClock>,
+    /// The ledger whose counters are shown.
+    pub store: ::store::Store,
 }
 
 /// Adds the routes.
 pub fn routes(routes: &mut Routes, state: &Arc<Dev>) {
     let on = Permission::new;
     type Handler = fn(Arc<Dev>, Call) -> Answering;
-    let list: [(Method, &str, Permission, Handler); 6] = [
+    let list: [(Method, &str, Permission, Handler); 7] = [
+        (Method::GET, "/dev/ledger", on("dev/ledger", Verb::Read), |s, _| {
+            Box::pin(async move { Ok(Response::ok(&ledger(&s))) })
+        }),
         (Method::GET, "/dev/handsets/{E164}/messages", on("dev/handsets", Verb::List), |s, c| {
             Box::pin(inbox(s, c))
         }),
@@ -54,6 +60,18 @@ pub fn routes(routes: &mut Routes, state: &Arc<Dev>) {
     for (method, path, permission, handler) in list {
         routes.on("", method, path, permission, state, handler);
     }
+}
+
+/// What the ledger has done since the start.
+fn ledger(state: &Dev) -> serde_json::Value {
+    let counters = state.store.counters();
+    let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+    json!({
+        "commits": count(&counters.commits),
+        "units": count(&counters.units),
+        "rows": count(&counters.rows),
+        "waiting": state.store.waiting(),
+    })
 }
 
 async fn inbox(state: Arc<Dev>, call: Call) -> ApiResult {
