@@ -2,6 +2,9 @@
 //! on demand. It behaves as a distant carrier would: it knows nothing of the ledger's tables, is
 //! not idempotent, and repeats receipts until they are acknowledged.
 
+mod receipts;
+
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -9,9 +12,9 @@ use ::store::{Batch, Migration, Query, Row, Store, StoreError, Tx, Value};
 use base::{HandsetMessageSid, Instant, Sid};
 
 use crate::carriers::faults::{Decision, FaultPlan};
+use crate::carriers::sim::receipts::{Group, Pending, Receipts};
 use crate::carriers::{
-    Acknowledge, CarrierEvent, EventSink, Inbound, Receipt, ReceiptStatus, Submission,
-    SubmitOutcome,
+    Acknowledge, CarrierEvent, EventSink, Inbound, Submission, SubmitOutcome,
 };
 
 /// The carrier's own tables.
@@ -23,16 +26,16 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         handset {text} NOT NULL,
         peer {text} NOT NULL,
         outgoing {int} NOT NULL,
-        our_key {blob} NOT NULL,
         body {text} NOT NULL,
         media {text} NOT NULL,
-        received_at {int} NOT NULL,
-        receipt_due_at {int},
-        receipt_error {int} NOT NULL
+        received_at {int} NOT NULL
     ) {clustered};
     CREATE INDEX handset_messages_by_handset ON handset_messages (handset, sid);
-    CREATE INDEX handset_messages_receipts ON handset_messages (receipt_due_at, sid)
-        WHERE receipt_due_at IS NOT NULL;
+    CREATE TABLE handset_receipts (
+        id {blob} NOT NULL PRIMARY KEY,
+        due_at {int} NOT NULL,
+        receipts {blob} NOT NULL
+    ) {clustered};
     ",
 }];
 
@@ -64,7 +67,7 @@ pub struct SimCarrier {
     faults: Mutex<FaultPlan>,
     sink: OnceLock<EventSink>,
     inbox: Batch<Arriving, ()>,
-    settled: Batch<[u8; 16], ()>,
+    receipts: Arc<Receipts>,
 }
 
 /// A message on its way to a handset's inbox.
@@ -81,22 +84,18 @@ impl SimCarrier {
             let carrier = carrier.clone();
             let inbox = Batch::new(store.clone(), move |tx, arriving: Vec<Arriving>| {
                 let count = arriving.len();
-                let events = receive(tx, &arriving)?;
+                let (events, groups) = receive(tx, &arriving)?;
                 let carrier = carrier.clone();
                 tx.after_commit(move || {
                     if let Some(carrier) = carrier.upgrade() {
                         carrier.tell(events);
+                        carrier.receipts.add(groups);
                     }
                 });
                 Ok(vec![(); count])
             });
-            let settled = Batch::new(store.clone(), |tx, sids: Vec<[u8; 16]>| {
-                let values: Vec<Value<'_>> = sids.iter().map(Value::from).collect();
-                let sql = "UPDATE handset_messages SET receipt_due_at = NULL WHERE sid = ?";
-                tx.execute_many(sql, 1, &values)?;
-                Ok(vec![(); sids.len()])
-            });
-            Self { store, faults: Mutex::default(), sink: OnceLock::new(), inbox, settled }
+            let receipts = Receipts::new(store.clone());
+            Self { store, faults: Mutex::default(), sink: OnceLock::new(), inbox, receipts }
         })
     }
 
@@ -150,128 +149,53 @@ impl SimCarrier {
     }
 }
 
-/// Puts messages into their handsets' inboxes; answers what the carrier then tells.
-fn receive(tx: &mut Tx<'_>, arriving: &[Arriving]) -> Result<Vec<CarrierEvent>, StoreError> {
+/// Puts messages into their handsets' inboxes; answers what the carrier then tells, and the
+/// receipts that will follow.
+fn receive(
+    tx: &mut Tx<'_>,
+    arriving: &[Arriving],
+) -> Result<(Vec<CarrierEvent>, Vec<Group>), StoreError> {
     let now = tx.now();
-    let sids: Vec<[u8; 16]> =
-        arriving.iter().map(|_| tx.new_sid::<HandsetMessageSid>().bytes()).collect();
+    let sids: Vec<HandsetMessageSid> = arriving.iter().map(|_| tx.new_sid()).collect();
+    let keys: Vec<[u8; 16]> = sids.iter().map(|sid| sid.bytes()).collect();
     let media: Vec<String> = arriving.iter().map(|a| a.submission.media.join("\n")).collect();
-    let mut values = Vec::with_capacity(arriving.len() * 10);
-    for ((arriving, sid), media) in arriving.iter().zip(&sids).zip(&media) {
+    let mut values = Vec::with_capacity(arriving.len() * INSERT_WIDTH);
+    let mut by_due: BTreeMap<Instant, Vec<Pending>> = BTreeMap::new();
+    for (index, (arriving, sid)) in arriving.iter().zip(&sids).enumerate() {
         let submission = &arriving.submission;
         values.extend([
-            Value::Blob(sid),
+            Value::Blob(&keys[index]),
             (&submission.to).into(),
             (&submission.from).into(),
             Value::Int(0),
-            (&submission.key).into(),
             (&submission.body).into(),
-            media.into(),
+            (&media[index]).into(),
             now.into(),
-            arriving.receipt.map(|(after, _)| now + after).into(),
-            Value::Int(receipt_mark(arriving)),
         ]);
+        if let Some((after, error)) = arriving.receipt {
+            let pending =
+                Pending { sid: *sid, key: submission.key, error, copies: arriving.copies };
+            by_due.entry(now + after).or_default().push(pending);
+        }
     }
-    tx.execute_many(INSERT, 10, &values)?;
+    tx.execute_many(INSERT, INSERT_WIDTH, &values)?;
+    let groups = receipts::write(tx, by_due)?;
     let answered = arriving.iter().zip(&sids).map(|(arriving, sid)| CarrierEvent::Answered {
         key: arriving.submission.key,
-        outcome: SubmitOutcome::Taken { reference: reference_of(sid) },
+        outcome: SubmitOutcome::Taken { reference: sid.to_string() },
     });
-    Ok(answered.collect())
+    Ok((answered.collect(), groups))
 }
 
-const INSERT: &str = "INSERT INTO handset_messages (sid, handset, peer, outgoing, our_key, body, \
-                      media, received_at, receipt_due_at, receipt_error) \
-                      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-
-/// The receipt's code, and in the millions' place how often it comes.
-fn receipt_mark(arriving: &Arriving) -> i64 {
-    let error = arriving.receipt.map_or(0, |(_, error)| error);
-    i64::from(arriving.copies) * 1_000_000 + i64::from(error)
-}
-
-fn reference_of(sid: &[u8; 16]) -> String {
-    HandsetMessageSid::from_bytes(*sid).to_string()
-}
-
-/// Receipts that are due: handset message, our key, mark.
-type DueReceipt = ([u8; 16], [u8; 32], i64);
+const INSERT: &str = "INSERT INTO handset_messages (sid, handset, peer, outgoing, body, media, \
+                      received_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
+const INSERT_WIDTH: usize = 7;
 
 impl SimCarrier {
-    /// Brings receipts as they become due, and those of texts that handsets sent, until the
-    /// program ends. Runs beside the store.
+    /// Brings receipts as they become due until the program ends. Runs beside the store.
     pub async fn run(self: Arc<Self>, clock: Arc<dyn net::Clock>) {
-        let mut brought: std::collections::HashSet<[u8; 16]> = std::collections::HashSet::new();
-        loop {
-            let now = clock.now();
-            let due = self.due_receipts(now).await.unwrap_or_else(|error| {
-                tracing::warn!(%error, "receipts could not be loaded");
-                (Vec::new(), None)
-            });
-            let (rows, next) = due;
-            let waiting: std::collections::HashSet<[u8; 16]> =
-                rows.iter().map(|row| row.0).collect();
-            brought.retain(|sid| waiting.contains(sid));
-            let fresh: Vec<DueReceipt> =
-                rows.into_iter().filter(|row| brought.insert(row.0)).collect();
-            let count = fresh.len();
-            self.bring(fresh, now);
-            // Soon again while receipts flow; a receipt that was not acknowledged is brought
-            // again after a while by a carrier that forgot that it brought it.
-            let pause =
-                if count > 0 { Duration::from_millis(5) } else { Duration::from_millis(50) };
-            let until = next
-                .map_or(now + pause, |at| at.clamp(now + Duration::from_millis(2), now + pause));
-            clock.sleep_until(until).await;
-        }
-    }
-
-    async fn due_receipts(
-        &self,
-        now: Instant,
-    ) -> Result<(Vec<DueReceipt>, Option<Instant>), StoreError> {
-        self.store
-            .read(move |reader| {
-                let rows = reader.rows(
-                    "SELECT sid, our_key, receipt_error FROM handset_messages \
-                     WHERE receipt_due_at <= ? ORDER BY receipt_due_at, sid LIMIT 2000",
-                    &[now.into()],
-                    |row| {
-                        let key = row.blob(1)?.try_into();
-                        let key = key.map_err(|_| StoreError::Corrupt("a submission's key"))?;
-                        Ok((row.bytes16(0)?, key, row.int(2)?))
-                    },
-                )?;
-                let sql = "SELECT min(receipt_due_at) FROM handset_messages \
-                           WHERE receipt_due_at > ?";
-                let next = reader.row(sql, &[now.into()], |row| row.instant_or_null(0))?;
-                Ok((rows, next.flatten()))
-            })
-            .await
-    }
-
-    fn bring(&self, receipts: Vec<DueReceipt>, now: Instant) {
-        let mut events = Vec::with_capacity(receipts.len());
-        for (sid, key, mark) in receipts {
-            let error = u32::try_from(mark % 1_000_000).unwrap_or_default();
-            let status = match error {
-                0 => ReceiptStatus::Delivered,
-                error => ReceiptStatus::Undelivered(error),
-            };
-            let receipt =
-                Receipt { reference: reference_of(&sid), key: Some(key), status, done_at: now };
-            for _ in 1..mark / 1_000_000 {
-                events.push(CarrierEvent::Receipt(receipt.clone(), Acknowledge::unneeded()));
-            }
-            let settled = self.settled.clone();
-            let acknowledge = Acknowledge::new(move || {
-                if let Err(error) = settled.send([sid]) {
-                    tracing::warn!(%error, "an acknowledged receipt will come again");
-                }
-            });
-            events.push(CarrierEvent::Receipt(receipt, acknowledge));
-        }
-        self.tell(events);
+        let receipts = Arc::clone(&self.receipts);
+        receipts.run(&*clock, |events| self.tell(events)).await;
     }
 
     /// A text from a handset to one of our numbers. Answers its id.
@@ -295,12 +219,9 @@ impl SimCarrier {
                         (&from).into(),
                         (&to).into(),
                         Value::Int(1),
-                        (&[0_u8; 32]).into(),
                         (&body).into(),
                         (&media.join("\n")).into(),
                         now.into(),
-                        Value::Null,
-                        Value::Int(0),
                     ],
                 )?;
                 Ok::<_, StoreError>(sid)
