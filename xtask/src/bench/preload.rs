@@ -20,7 +20,7 @@ pub fn messages(folder: &Path, count: u64) -> Outcome<()> {
     copy(&database, &numbers, "messages", "sid", sid, "carrier_ref IS NULL AND queue IS NULL")?;
     let object = format!("CAST(substr(donor.object, 1, 2) || {sid} AS BLOB)");
     copy(&database, &numbers, "deliveries", "object", &object, "due_at IS NULL")?;
-    copy(&database, &numbers, "handset_messages", "sid", sid, "receipt_due_at IS NULL")?;
+    copy(&database, &numbers, "handset_messages", "sid", sid, "outgoing = 0")?;
     copy(&database, &numbers, "events", "id", "n", "id > 1000")?;
     database.execute_batch("COMMIT; PRAGMA wal_checkpoint(TRUNCATE);")?;
     Ok(())

@@ -32,7 +32,7 @@ impl Sqlite {
         let connection = Connection::open(path)?;
         connection.execute_batch(
             "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;
-             PRAGMA cache_size = -131072; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;
+             PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA foreign_keys = ON;
              PRAGMA busy_timeout = 10000; PRAGMA journal_size_limit = 268435456;",
         )?;
         Ok(Self::of(connection))
