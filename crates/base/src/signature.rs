@@ -6,14 +6,14 @@ use ring::{digest, hmac};
 
 use crate::{Params, Secret};
 
-/// The text that is signed: the address, then each name and value in the order of the names.
-/// A name that was sent more than once counts once for each distinct value, in order.
-pub fn string_to_sign(url: &str, form: &Params) -> String {
-    let mut pairs: Vec<(&str, &str)> = form.iter().collect();
+/// What is signed of a form: each name and value in the order of the names. A name that was sent
+/// more than once counts once for each distinct value, in order.
+pub fn sorted<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut pairs: Vec<(&str, &str)> = pairs.collect();
     pairs.sort_unstable();
     pairs.dedup();
-    let mut text = String::with_capacity(url.len() + pairs.len() * 24);
-    text.push_str(url);
+    let length = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
+    let mut text = String::with_capacity(length);
     for (name, value) in pairs {
         text.push_str(name);
         text.push_str(value);
@@ -23,16 +23,29 @@ pub fn string_to_sign(url: &str, form: &Params) -> String {
 
 /// Signs a request with a form (or, without one, a GET) to `url`, which carries no fragment.
 pub fn sign(token: &Secret, url: &str, form: &Params) -> String {
+    sign_sorted(token, url, &sorted(form.iter()))
+}
+
+/// The same with a form that [`sorted`] has put in order: what is signed is the address and then
+/// that.
+pub fn sign_sorted(token: &Secret, url: &str, sorted: &str) -> String {
+    BASE64_STANDARD.encode(tag(token, url, sorted).as_ref())
+}
+
+fn tag(token: &Secret, url: &str, sorted: &str) -> hmac::Tag {
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.expose().as_bytes());
-    let tag = hmac::sign(&key, string_to_sign(url, form).as_bytes());
-    BASE64_STANDARD.encode(tag.as_ref())
+    let mut context = hmac::Context::with_key(&key);
+    context.update(url.as_bytes());
+    context.update(sorted.as_bytes());
+    context.sign()
 }
 
 /// Checks a signature in constant time.
 pub fn verify(token: &Secret, url: &str, form: &Params, signature: &str) -> bool {
     let Ok(signature) = BASE64_STANDARD.decode(signature) else { return false };
     let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, token.expose().as_bytes());
-    hmac::verify(&key, string_to_sign(url, form).as_bytes(), &signature).is_ok()
+    let text = format!("{url}{}", sorted(form.iter()));
+    hmac::verify(&key, text.as_bytes(), &signature).is_ok()
 }
 
 /// The address to which a JSON body is sent: `bodySHA256` joins the query, and is signed with it.
@@ -71,6 +84,6 @@ mod tests {
     #[test]
     fn repeated_names_count_once_for_each_value() {
         let form: Params = [("A", "2"), ("A", "1"), ("A", "2")].into_iter().collect();
-        assert_eq!(string_to_sign("u", &form), "uA1A2");
+        assert_eq!(sorted(form.iter()), "A1A2");
     }
 }

@@ -1,8 +1,10 @@
 //! The HTTP client of webhooks and media: keep-alive connections of its own, every address
 //! guarded, every failure with Twilio's code.
 
+mod address;
 mod connect;
 mod error;
+mod open;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -12,10 +14,11 @@ use std::time::{Duration, Instant as Monotonic};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::client::conn::http1::SendRequest;
-use url::Url;
+use hyper::body::Incoming;
 
 use crate::Guard;
+use crate::client::open::Open;
+pub use address::Address;
 pub use error::SendError;
 
 /// How a client behaves.
@@ -31,7 +34,7 @@ pub struct ClientConfig {
 
 impl Default for ClientConfig {
     fn default() -> Self {
-        Self { guard: Guard::default(), idle_per_host: 64, idle: Duration::from_secs(20) }
+        Self { guard: Guard::default(), idle_per_host: 128, idle: Duration::from_secs(20) }
     }
 }
 
@@ -55,8 +58,8 @@ pub struct Limits {
 pub struct Outbound {
     /// GET or POST.
     pub method: Method,
-    /// Where to; user information becomes HTTP Basic, the fragment is not sent.
-    pub url: Url,
+    /// Where to.
+    pub to: Arc<Address>,
     /// Further headers.
     pub headers: Vec<(http::HeaderName, HeaderValue)>,
     /// The body of a POST, with its content type in the headers.
@@ -75,13 +78,11 @@ pub struct Answer {
     /// The body, whole.
     pub body: Bytes,
     /// Where it came from after redirects.
-    pub url: Url,
+    pub from: Arc<Address>,
 }
 
-type Sender = SendRequest<Full<Bytes>>;
-
 /// Idle connections, by scheme, host and port.
-type Pool = Mutex<HashMap<String, Vec<(Monotonic, Sender)>>>;
+type Pool = Mutex<HashMap<Arc<str>, Vec<(Monotonic, Open)>>>;
 
 /// Sends requests.
 pub struct Client {
@@ -116,8 +117,9 @@ impl Client {
                 return Err(SendError::TooManyRedirects);
             }
             hops += 1;
-            let target = target.to_str().ok().and_then(|text| outbound.url.join(text).ok());
-            outbound.url = target.ok_or(SendError::BadRedirect)?;
+            let target = target.to_str().ok().and_then(|text| outbound.to.url().join(text).ok());
+            let target = target.and_then(|url| Address::of(url).ok());
+            outbound.to = Arc::new(target.ok_or(SendError::BadRedirect)?);
             let keeps_method = matches!(answer.status.as_u16(), 307 | 308);
             if !keeps_method {
                 outbound.method = Method::GET;
@@ -128,43 +130,37 @@ impl Client {
     }
 
     async fn exchange(&self, outbound: &Outbound) -> Result<Answer, SendError> {
-        let origin = Origin::of(&outbound.url)?;
-        let request = request_of(outbound, &origin)?;
+        let request = request_of(outbound);
         // A kept connection may have been closed by the other side. Only a request that was not
         // written at all is sent again on a fresh one, so that no POST arrives twice.
-        while let Some(mut sender) = self.take_idle(&origin.key) {
-            if sender.ready().await.is_err() {
+        while let Some(mut open) = self.take_idle(outbound.to.origin()) {
+            if !open.is_ready().await {
                 continue;
             }
-            let sending = sender.try_send_request(request.clone());
+            let sending = open.send(request.clone());
             let sent = tokio::time::timeout(outbound.limits.read, sending).await;
             match sent.map_err(|_| SendError::ReadTimeout)? {
-                Ok(response) => return self.read(outbound, origin, sender, response).await,
-                Err(mut failed) => {
-                    if failed.take_message().is_none() {
-                        return Err(SendError::Protocol);
-                    }
-                }
+                Ok(response) => return self.read(outbound, open, response).await,
+                Err(unwritten) if unwritten => {}
+                Err(_) => return Err(SendError::Protocol),
             }
         }
-        let mut sender = self.connector.connect(&origin, outbound.limits.connect).await?;
-        let sending = sender.send_request(request);
-        let response = tokio::time::timeout(outbound.limits.read, sending)
+        let mut open = self.connector.connect(&outbound.to, outbound.limits.connect).await?;
+        let response = tokio::time::timeout(outbound.limits.read, open.send(request))
             .await
             .map_err(|_| SendError::ReadTimeout)?
             .map_err(|_| SendError::Protocol)?;
-        self.read(outbound, origin, sender, response).await
+        self.read(outbound, open, response).await
     }
 
     async fn read(
         &self,
         outbound: &Outbound,
-        origin: Origin,
-        sender: Sender,
-        response: http::Response<hyper::body::Incoming>,
+        mut open: Open,
+        response: http::Response<Incoming>,
     ) -> Result<Answer, SendError> {
         let (parts, body) = response.into_parts();
-        let reading = Limited::new(body, outbound.limits.body_max).collect();
+        let reading = open.along(Limited::new(body, outbound.limits.body_max).collect());
         let collected = tokio::time::timeout(outbound.limits.read, reading)
             .await
             .map_err(|_| SendError::ReadTimeout)?;
@@ -172,101 +168,55 @@ impl Client {
             let too_large = error.is::<http_body_util::LengthLimitError>();
             if too_large { SendError::TooLarge } else { SendError::Protocol }
         })?;
-        self.put_idle(origin.key, sender);
+        self.put_idle(outbound.to.origin(), open);
         Ok(Answer {
             status: parts.status,
             headers: parts.headers,
             body: body.to_bytes(),
-            url: outbound.url.clone(),
+            from: Arc::clone(&outbound.to),
         })
     }
 
-    fn take_idle(&self, key: &str) -> Option<Sender> {
+    fn take_idle(&self, origin: &str) -> Option<Open> {
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = pool.get_mut(key)?;
-        while let Some((since, sender)) = idle.pop() {
-            if since.elapsed() < self.config.idle && !sender.is_closed() {
-                return Some(sender);
+        let idle = pool.get_mut(origin)?;
+        while let Some((since, open)) = idle.pop() {
+            if since.elapsed() < self.config.idle && !open.is_closed() {
+                return Some(open);
             }
         }
         None
     }
 
-    fn put_idle(&self, key: String, sender: Sender) {
-        if sender.is_closed() {
+    fn put_idle(&self, origin: &Arc<str>, open: Open) {
+        if open.is_closed() {
             return;
         }
         let mut pool = self.pool.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = pool.entry(key).or_default();
+        let idle = match pool.get_mut(origin) {
+            Some(idle) => idle,
+            None => pool.entry(Arc::clone(origin)).or_default(),
+        };
         if idle.len() < self.config.idle_per_host {
-            idle.push((Monotonic::now(), sender));
+            idle.push((Monotonic::now(), open));
         }
     }
 }
 
-/// Scheme, host and port of an address.
-pub(crate) struct Origin {
-    pub(crate) key: String,
-    pub(crate) host: String,
-    pub(crate) port: u16,
-    pub(crate) tls: bool,
-}
-
-impl Origin {
-    fn of(url: &Url) -> Result<Self, SendError> {
-        let tls = match url.scheme() {
-            "http" => false,
-            "https" => true,
-            _ => return Err(SendError::BadUrl),
-        };
-        let host = url.host_str().ok_or(SendError::BadUrl)?.to_owned();
-        let port = url.port_or_known_default().ok_or(SendError::BadUrl)?;
-        let key = format!("{}://{host}:{port}", url.scheme());
-        Ok(Self { key, host, port, tls })
-    }
-}
-
-fn request_of(
-    outbound: &Outbound,
-    origin: &Origin,
-) -> Result<http::Request<Full<Bytes>>, SendError> {
-    let url = &outbound.url;
-    let target = match url.query() {
-        Some(query) => format!("{}?{query}", url.path()),
-        None => url.path().to_owned(),
-    };
-    let mut request = http::Request::builder()
-        .method(outbound.method.clone())
-        .uri(target)
-        .body(Full::new(outbound.body.clone()))
-        .map_err(|_| SendError::BadUrl)?;
-    let host = match url.port() {
-        Some(port) => format!("{}:{port}", origin.host),
-        None => origin.host.clone(),
-    };
+fn request_of(outbound: &Outbound) -> http::Request<Full<Bytes>> {
+    let mut request = http::Request::new(Full::new(outbound.body.clone()));
+    *request.method_mut() = outbound.method.clone();
+    *request.uri_mut() = outbound.to.target().clone();
     let headers = request.headers_mut();
-    let host = HeaderValue::from_str(&host).map_err(|_| SendError::BadUrl)?;
-    headers.insert(header::HOST, host);
-    if let Some(basic) = basic(url) {
-        headers.insert(header::AUTHORIZATION, basic);
+    headers.reserve(outbound.headers.len() + 2);
+    headers.insert(header::HOST, outbound.to.host_header().clone());
+    if let Some(basic) = outbound.to.basic() {
+        headers.insert(header::AUTHORIZATION, basic.clone());
     }
     for (name, value) in &outbound.headers {
         headers.append(name, value.clone());
     }
-    Ok(request)
-}
-
-/// `https://user:password@host/` authenticates as HTTP Basic.
-fn basic(url: &Url) -> Option<HeaderValue> {
-    use base64::Engine as _;
-    if url.username().is_empty() {
-        return None;
-    }
-    let decode =
-        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned();
-    let pair = format!("{}:{}", decode(url.username()), decode(url.password().unwrap_or_default()));
-    let encoded = base64::prelude::BASE64_STANDARD.encode(pair);
-    HeaderValue::from_str(&format!("Basic {encoded}")).ok()
+    request
 }
 
 /// Where a connection was made to.

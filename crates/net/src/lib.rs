@@ -8,7 +8,7 @@ mod guard;
 mod server;
 
 pub use body::Body;
-pub use client::{Answer, Client, ClientConfig, Limits, Outbound, SendError};
+pub use client::{Address, Answer, Client, ClientConfig, Limits, Outbound, SendError};
 pub use clock::{Clock, SystemClock};
 pub use guard::{Guard, InvalidRange};
 pub use server::{ServerConfig, Service, serve};

@@ -85,7 +85,7 @@ fn item(delivery: &Delivery) -> Item {
     let (plain, parsed) = overrides::parse(&delivery.url);
     Item {
         key: (delivery.object, delivery.object_seq),
-        endpoint: plain.trim_end_matches("/status").to_owned(),
+        endpoint: plain.trim_end_matches("/status").into(),
         due_at: delivery.due_at,
         attempts: delivery.attempts,
         overrides: parsed.unwrap_or_default(),

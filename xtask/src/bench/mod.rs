@@ -33,10 +33,8 @@ pub fn run(arguments: &[String]) -> Outcome<()> {
         Some((number, parts)) => (number.parse()?, parts),
         None => (MESSAGES, arguments),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     server::build()?;
     let folder = server::scratch()?;
     let bench = Bench { messages: number, parts, folder: &folder };

@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::{Origin, SendError, Sender, permitted};
+use super::open::Open;
+use super::{Address, SendError, permitted};
 use crate::Guard;
 
 /// Makes connections.
@@ -37,16 +38,16 @@ impl Connector {
 
     pub(super) async fn connect(
         &self,
-        origin: &Origin,
+        address: &Address,
         limit: Duration,
-    ) -> Result<Sender, SendError> {
-        let connecting = self.stand(origin);
+    ) -> Result<Open, SendError> {
+        let connecting = self.stand(address);
         tokio::time::timeout(limit, connecting).await.unwrap_or(Err(SendError::ConnectTimeout))
     }
 
-    async fn stand(&self, origin: &Origin) -> Result<Sender, SendError> {
-        let host = origin.host.trim_matches(['[', ']']);
-        let found = tokio::net::lookup_host((host, origin.port)).await;
+    async fn stand(&self, address: &Address) -> Result<Open, SendError> {
+        let host = address.host();
+        let found = tokio::net::lookup_host((host, address.port())).await;
         let addresses: Vec<_> = found.map_err(|_| SendError::Dns)?.collect();
         let permitted = permitted(&self.guard, &addresses);
         if permitted.is_empty() {
@@ -59,7 +60,7 @@ impl Connector {
                 _ => SendError::Connect,
             })?;
         stream.set_nodelay(true).map_err(|_| SendError::Connect)?;
-        if !origin.tls {
+        if !address.tls() {
             return handshake(stream).await;
         }
         let name = ServerName::try_from(host.to_owned()).map_err(|_| SendError::BadUrl)?;
@@ -74,7 +75,7 @@ impl Connector {
     }
 }
 
-async fn handshake<T>(stream: T) -> Result<Sender, SendError>
+async fn handshake<T>(stream: T) -> Result<Open, SendError>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -84,10 +85,10 @@ where
         .handshake::<_, Full<Bytes>>(TokioIo::new(stream))
         .await
         .map_err(|_| SendError::Protocol)?;
-    tokio::spawn(async move {
+    let driver = Box::pin(async move {
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a webhook connection ended");
         }
     });
-    Ok(sender)
+    Ok(Open::new(sender, driver))
 }

@@ -13,9 +13,7 @@ use base::{HandsetMessageSid, Instant, Sid};
 
 use crate::carriers::faults::{Decision, FaultPlan};
 use crate::carriers::sim::receipts::{Group, Pending, Receipts};
-use crate::carriers::{
-    Acknowledge, CarrierEvent, EventSink, Inbound, Submission, SubmitOutcome,
-};
+use crate::carriers::{Acknowledge, CarrierEvent, EventSink, Inbound, Submission, SubmitOutcome};
 
 /// The carrier's own tables.
 pub const MIGRATIONS: &[Migration] = &[Migration {

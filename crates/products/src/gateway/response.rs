@@ -4,6 +4,7 @@ use base::ApiError;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
 use net::Body;
+use serde::Serialize;
 
 /// What a handler answers.
 pub type ApiResult = Result<Response, ApiError>;
@@ -23,13 +24,21 @@ pub struct Response {
 
 impl Response {
     /// 200 with JSON.
-    pub fn ok(json: &serde_json::Value) -> Self {
-        Self::json(StatusCode::OK, json.to_string())
+    pub fn ok(json: &impl Serialize) -> Self {
+        Self::of(StatusCode::OK, json)
     }
 
     /// 201 with JSON.
-    pub fn created(json: &serde_json::Value) -> Self {
-        Self::json(StatusCode::CREATED, json.to_string())
+    pub fn created(json: &impl Serialize) -> Self {
+        Self::of(StatusCode::CREATED, json)
+    }
+
+    fn of(status: StatusCode, json: &impl Serialize) -> Self {
+        match serde_json::to_vec(json) {
+            Ok(text) => Self::json(status, text),
+            // Only a map whose keys are no texts can't be written, and there is none.
+            Err(_) => Self::of_error(&ApiError::internal()),
+        }
     }
 
     /// 204 without a body.

@@ -51,8 +51,7 @@ async fn create(state: Arc<Messaging>, call: Call) -> ApiResult {
         return magic::create(&draft, state.clock.now());
     }
     let accepted = state.accept(draft).await.map_err(store_error)??;
-    let json = view::message_with_body(&accepted.message, &accepted.body);
-    Ok(Response::created(&json))
+    Ok(Response::created(&view::MessageView::new(&accepted.message, &accepted.body)))
 }
 
 /// Twilio's parameters become a draft, or a coded error.

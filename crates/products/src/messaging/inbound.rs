@@ -7,7 +7,7 @@ use base::{Instant, MessageSid, Params, Secret, signature};
 use bytes::Bytes;
 use http::Method;
 use machine::Machine;
-use net::{Answer, Client, Outbound, SendError};
+use net::{Address, Answer, Client, Outbound, SendError};
 use twiml::messaging::{Hook, Input, Message as ReplyMessage, Output, Reply};
 use url::Url;
 
@@ -225,7 +225,7 @@ fn input_of(result: Result<Answer, SendError>) -> Input {
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned),
             body: answer.body.to_vec(),
-            url: answer.url.to_string(),
+            url: answer.from.url().to_string(),
         }),
         Err(error) => Input::Failed(error.code(), error.to_string()),
     }
@@ -254,10 +254,10 @@ fn outbound(
             (plain.to_owned(), Bytes::from(encoded), signed)
         }
     };
-    let url = Url::parse(&address).map_err(|_| SendError::BadUrl)?;
+    let to = Address::of(Url::parse(&address).map_err(|_| SendError::BadUrl)?)?;
     let method = if get { Method::GET } else { Method::POST };
     let headers = signed_headers(&signed, token, attempt);
-    Ok(Outbound { method, url, headers, body, limits: worker_limits(overrides) })
+    Ok(Outbound { method, to: Arc::new(to), headers, body, limits: worker_limits(overrides) })
 }
 
 /// The same for every try of one message: a UUID made of its SID.

@@ -56,5 +56,5 @@ pub fn create(draft: &Draft, now: Instant) -> ApiResult {
         body: None,
         flags: Flags::default(),
     };
-    Ok(Response::created(&view::message_with_body(&message, &draft.body)))
+    Ok(Response::created(&view::MessageView::new(&message, &draft.body)))
 }

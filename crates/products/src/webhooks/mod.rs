@@ -13,7 +13,7 @@ mod worker;
 use std::sync::Arc;
 
 use ::store::{StoreError, Tx};
-use base::{AccountSid, AnySid, MasterKey, ObjectKey, Params};
+use base::{AccountSid, AnySid, MasterKey, ObjectKey, signature};
 
 pub use store::Delivery;
 pub use worker::{Webhooks, WorkerConfig};
@@ -62,7 +62,10 @@ impl Outbox {
             .into_iter()
             .map(|new| {
                 let salt = new.salt.unwrap_or_else(|| tx.random().salt());
-                let request = encode(&new.params);
+                let pairs = || new.params.iter().map(|(name, value)| (*name, value.as_str()));
+                let request =
+                    form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs()).finish();
+                let sorted = signature::sorted(pairs());
                 let nonce = tx.random().nonce();
                 let key = ObjectKey::derive(&self.master, &salt);
                 let sealed = key.seal(nonce, request.as_bytes());
@@ -72,6 +75,7 @@ impl Outbox {
                     object_seq: new.object_seq,
                     url: new.url,
                     request,
+                    sorted,
                     sealed,
                     salt: Some(salt),
                     due_at: now,
@@ -84,10 +88,4 @@ impl Outbox {
         tx.after_commit(move || handover(deliveries));
         Ok(())
     }
-}
-
-fn encode(params: &[(&'static str, String)]) -> String {
-    let mut form = Params::default();
-    params.iter().for_each(|(name, value)| form.push(name, value));
-    form.encode()
 }

@@ -10,6 +10,7 @@
 //!   deliveries (whole objects at a time, so that order holds) until one brings all there is.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base::{AnySid, Instant};
@@ -53,7 +54,7 @@ pub struct Item {
     /// Which one.
     pub key: Key,
     /// Scheme, host and port.
-    pub endpoint: String,
+    pub endpoint: Arc<str>,
     /// Not before.
     pub due_at: Instant,
     /// Tries so far.
@@ -142,8 +143,8 @@ pub struct DeliveryQueue {
     now: Instant,
     entries: HashMap<Key, Entry>,
     objects: HashMap<AnySid, BTreeSet<i64>>,
-    endpoints: BTreeMap<String, Endpoint>,
-    turn: VecDeque<String>,
+    endpoints: BTreeMap<Arc<str>, Endpoint>,
+    turn: VecDeque<Arc<str>>,
     later: BTreeSet<(Instant, Key)>,
     in_flight: usize,
     /// The table holds waiting deliveries that are not in memory.
@@ -262,8 +263,8 @@ impl DeliveryQueue {
                     self.later.insert((entry.item.due_at, key));
                 } else {
                     entry.stage = Stage::Ready;
-                    let name = entry.item.endpoint.clone();
-                    let endpoint = self.endpoints.entry(name.clone()).or_default();
+                    let name = Arc::clone(&entry.item.endpoint);
+                    let endpoint = self.endpoints.entry(Arc::clone(&name)).or_default();
                     endpoint.ready.push_back(key);
                     if !endpoint.in_turn {
                         endpoint.in_turn = true;

@@ -1,7 +1,10 @@
 //! The SQL of deliveries and their attempts.
 
 use ::store::{Migration, Query, Row, StoreError, Tx, Value};
-use base::{AccountSid, AnySid, Instant, MasterKey, ObjectKey, Sid};
+use base::{AccountSid, AnySid, Instant, MasterKey, ObjectKey, Params, Sid, signature};
+
+/// Fields of a webhook's form at most.
+const FIELDS_MAX: usize = 1_000;
 
 /// The tables of this product.
 pub const MIGRATIONS: &[Migration] = &[Migration {
@@ -53,6 +56,8 @@ pub struct Delivery {
     pub url: String,
     /// The form, encoded; empty after redaction.
     pub request: String,
+    /// The same as it is signed.
+    pub sorted: String,
     /// The same, sealed under the object's key.
     pub sealed: Vec<u8>,
     /// Salt of the object's key; `None` after redaction.
@@ -201,12 +206,15 @@ fn from_row(row: &Row<'_>, master: &MasterKey) -> Result<Delivery, StoreError> {
     let sealed = row.blob(4)?;
     let salt: Option<[u8; 16]> = row.blob_or_null(5)?.and_then(|salt| salt.try_into().ok());
     let opened = salt.and_then(|salt| ObjectKey::derive(master, &salt).open(&sealed).ok());
+    let request = opened.and_then(|plain| String::from_utf8(plain).ok()).unwrap_or_default();
+    let form = Params::parse_form(request.as_bytes(), FIELDS_MAX).unwrap_or_default();
     Ok(Delivery {
         account: row.sid(0)?,
         object: row.any_sid(1)?,
         object_seq: row.int(2)?,
         url: row.text(3)?,
-        request: opened.and_then(|plain| String::from_utf8(plain).ok()).unwrap_or_default(),
+        request,
+        sorted: signature::sorted(form.iter()),
         sealed,
         salt,
         due_at: row.instant(6)?,

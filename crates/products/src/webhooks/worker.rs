@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 
 use ::store::{Batch, Store};
-use base::{Instant, MasterKey, ObjectKey, Params, signature};
+use base::{Instant, MasterKey, ObjectKey, signature};
 use bytes::Bytes;
-use http::{HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method, header};
 use machine::{Machine, Random};
-use net::{Answer, Client, Clock, Limits, Outbound, SendError};
+use net::{Address, Answer, Client, Clock, Limits, Outbound, SendError};
 use tokio::sync::mpsc;
 use url::Url;
 
@@ -112,9 +112,9 @@ pub struct Mailbox(mpsc::UnboundedReceiver<Event>);
 
 /// A webhook's address, taken apart once.
 struct Target {
-    url: Result<Url, SendError>,
+    address: Result<Arc<Address>, SendError>,
     signed_url: String,
-    endpoint: String,
+    endpoint: Arc<str>,
     overrides: Overrides,
 }
 
@@ -325,23 +325,13 @@ impl Target {
     fn of(text: &str) -> Self {
         let (plain, overrides) = overrides::parse(text);
         let url = Url::parse(plain).map_err(|_| SendError::BadUrl);
-        let endpoint = url.as_ref().map_or_else(
-            |_| plain.to_owned(),
-            |url| {
-                format!(
-                    "{}://{}:{}",
-                    url.scheme(),
-                    url.host_str().unwrap_or_default(),
-                    url.port_or_known_default().unwrap_or(0)
-                )
-            },
-        );
-        Self {
-            url,
-            signed_url: plain.to_owned(),
-            endpoint,
-            overrides: overrides.unwrap_or_default(),
-        }
+        let address = url.and_then(Address::of).map(Arc::new);
+        let endpoint = match &address {
+            Ok(address) => Arc::clone(address.origin()),
+            Err(_) => plain.into(),
+        };
+        let overrides = overrides.unwrap_or_default();
+        Self { address, signed_url: plain.to_owned(), endpoint, overrides }
     }
 }
 
@@ -354,15 +344,14 @@ async fn send(
     number: u32,
 ) -> Result<Answer, (SendError, &'static str)> {
     let failed = |error: SendError| (error, "");
-    let url = target.url.clone().map_err(failed)?;
+    let to = target.address.clone().map_err(failed)?;
     let account = accounts.find(delivery.account).await;
     let account = account.ok().flatten().ok_or((SendError::Refused, "the account is gone"))?;
-    let form = Params::parse_form(delivery.request.as_bytes(), 1_000).unwrap_or_default();
-    let signed = signature::sign(&account.auth_token, &target.signed_url, &form);
+    let signed = signature::sign_sorted(&account.auth_token, &target.signed_url, &delivery.sorted);
     let headers = signed_headers(&signed, token, number);
     let limits = limits_of(&target.overrides);
     let body = Bytes::from(delivery.request.clone());
-    let outbound = Outbound { method: Method::POST, url, headers, body, limits };
+    let outbound = Outbound { method: Method::POST, to, headers, body, limits };
     client.send(outbound).await.map_err(failed)
 }
 
@@ -382,22 +371,26 @@ pub(crate) fn signed_headers(
     signature: &str,
     token: &str,
     number: u32,
-) -> Vec<(http::HeaderName, HeaderValue)> {
-    let form = HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
+) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = vec![
-        (header::CONTENT_TYPE, form),
-        (header::ACCEPT, HeaderValue::from_static("*/*")),
-        (header::USER_AGENT, HeaderValue::from_static("TwilioProxy/1.1")),
+        (header::CONTENT_TYPE, FORM),
+        (header::ACCEPT, ANYTHING),
+        (header::USER_AGENT, AGENT),
+        (ATTEMPT, HeaderValue::from(number)),
     ];
-    let named = [("x-twilio-signature", signature), ("i-twilio-idempotency-token", token)];
-    for (name, value) in named {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.push((http::HeaderName::from_static(name), value));
-        }
+    for (name, value) in [(SIGNATURE, signature), (TOKEN, token)] {
+        headers.extend(HeaderValue::from_str(value).map(|value| (name, value)));
     }
-    headers.push((http::HeaderName::from_static("x-trunkline-attempt"), HeaderValue::from(number)));
     headers
 }
+
+const FORM: HeaderValue =
+    HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8");
+const ANYTHING: HeaderValue = HeaderValue::from_static("*/*");
+const AGENT: HeaderValue = HeaderValue::from_static("TwilioProxy/1.1");
+const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
+const TOKEN: HeaderName = HeaderName::from_static("i-twilio-idempotency-token");
+const ATTEMPT: HeaderName = HeaderName::from_static("x-trunkline-attempt");
 
 fn retry_after(answer: &Answer) -> Option<Duration> {
     let text = answer.headers.get(header::RETRY_AFTER)?.to_str().ok()?;
