@@ -30,6 +30,32 @@ pub trait Query {
         Ok(found)
     }
 
+    /// The first row of the same query for each row of `values`, `width` values a row. On
+    /// PostgreSQL they travel together.
+    fn row_each<T>(
+        &mut self,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+        mut map: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<Option<T>>, StoreError>
+    where
+        Self: Sized,
+    {
+        let mut found: Vec<Option<T>> = Vec::new();
+        found.resize_with(values.len() / width, || None);
+        if found.is_empty() {
+            return Ok(found);
+        }
+        self.engine().0.query_each(sql, width, values, &mut |index, row| {
+            if found[index].is_none() {
+                found[index] = Some(map(row)?);
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// The first row of a query, if there is one.
     fn row<T>(
         &mut self,

@@ -1,10 +1,19 @@
 //! The SQL of messages. Hot functions take slices: one statement a table and batch.
 
-use ::store::{Migration, Query, Row, StoreError, Tx, Value};
-use base::{AccountSid, Currency, Instant, MessageSid, Money, Sid};
+mod consent;
+mod idempotency;
+mod list;
+mod queues;
 
-use crate::carriers::Receipt;
-use crate::messaging::model::{Direction, Flags, Idempotency, Message, MessageKey, Status};
+pub use consent::{has_opt_outs, opt_in, opt_out, opted_out};
+pub use idempotency::{forget_idempotent, idempotent, remember_idempotent};
+pub use list::{Filter, list};
+pub use queues::*;
+
+use ::store::{Migration, Query, Row, StoreError, Tx, Value};
+use base::{Currency, Instant, Money, Sid};
+
+use crate::messaging::model::{Direction, Flags, Message, MessageKey, Status};
 
 /// The tables of this product.
 pub const MIGRATIONS: &[Migration] = &[Migration {
@@ -148,35 +157,26 @@ pub fn find(query: &mut impl Query, key: MessageKey) -> Result<Option<Message>, 
     query.row(&sql, &[(&key.account.bytes()).into(), (&key.sid.bytes()).into()], from_row)
 }
 
-/// The open message to which a carrier gave this reference.
-pub fn find_open(query: &mut impl Query, carrier_ref: &str) -> Result<Option<Message>, StoreError> {
+/// The message of each key.
+pub fn find_each(
+    query: &mut impl Query,
+    keys: &[MessageKey],
+) -> Result<Vec<Option<Message>>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM messages WHERE account = ? AND sid = ?");
+    let bytes: Vec<_> = keys.iter().map(|key| (key.account.bytes(), key.sid.bytes())).collect();
+    let values: Vec<Value<'_>> =
+        bytes.iter().flat_map(|(account, sid)| [account.into(), sid.into()]).collect();
+    query.row_each(&sql, 2, &values, from_row)
+}
+
+/// The open messages to which a carrier gave these references.
+pub fn find_open_each(
+    query: &mut impl Query,
+    references: &[&str],
+) -> Result<Vec<Option<Message>>, StoreError> {
     let sql = format!("SELECT {COLUMNS} FROM messages WHERE carrier_ref = ?");
-    query.row(&sql, &[carrier_ref.into()], from_row)
-}
-
-/// Messages that wait in the queues `from..to` and are due, the longest waiting first.
-pub fn waiting(
-    query: &mut impl Query,
-    queues: std::ops::Range<i64>,
-    due_at: Instant,
-    limit: u32,
-) -> Result<Vec<Message>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM messages WHERE queue >= ? AND queue < ? AND due_at <= ? \
-         ORDER BY queue, due_at, sid LIMIT {limit}"
-    );
-    query.rows(&sql, &[queues.start.into(), queues.end.into(), due_at.into()], from_row)
-}
-
-/// When the next message of these queues that is not due at `after` will be.
-pub fn next_waiting(
-    query: &mut impl Query,
-    queues: std::ops::Range<i64>,
-    after: Instant,
-) -> Result<Option<Instant>, StoreError> {
-    let sql = "SELECT min(due_at) FROM messages WHERE queue >= ? AND queue < ? AND due_at > ?";
-    let params = [queues.start.into(), queues.end.into(), after.into()];
-    Ok(query.row(sql, &params, |row| row.instant_or_null(0))?.flatten())
+    let values: Vec<Value<'_>> = references.iter().map(|text| (*text).into()).collect();
+    query.row_each(&sql, 1, &values, from_row)
 }
 
 /// A change of a message's row.
@@ -236,82 +236,6 @@ pub fn update(tx: &mut Tx<'_>, changes: &[Change<'_>]) -> Result<(), StoreError>
     Ok(())
 }
 
-/// Which messages a list shows.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    /// Only to this address.
-    pub to: Option<String>,
-    /// Only from this address.
-    pub from: Option<String>,
-    /// Sent at or after.
-    pub sent_from: Option<Instant>,
-    /// Sent before.
-    pub sent_before: Option<Instant>,
-}
-
-/// A page of an account's messages, newest first (`forward`) or the other way round from `cursor`.
-pub fn list(
-    query: &mut impl Query,
-    account: AccountSid,
-    filter: &Filter,
-    cursor: Option<(bool, MessageSid)>,
-    limit: u32,
-) -> Result<Vec<Message>, StoreError> {
-    let account = account.bytes();
-    let cursor_bytes = cursor.map(|(_, sid)| sid.bytes());
-    let forward = cursor.is_none_or(|(forward, _)| forward);
-    let mut sql = format!("SELECT {COLUMNS} FROM messages WHERE account = ?");
-    let mut params: Vec<Value<'_>> = vec![(&account).into()];
-    if let Some(bytes) = &cursor_bytes {
-        sql.push_str(if forward { " AND sid < ?" } else { " AND sid > ?" });
-        params.push(bytes.into());
-    }
-    if let Some(to) = &filter.to {
-        sql.push_str(" AND recipient = ?");
-        params.push(to.into());
-    }
-    if let Some(from) = &filter.from {
-        sql.push_str(" AND sender = ?");
-        params.push(from.into());
-    }
-    if let Some(from) = filter.sent_from {
-        sql.push_str(" AND sent_at >= ?");
-        params.push(from.into());
-    }
-    if let Some(before) = filter.sent_before {
-        sql.push_str(" AND sent_at < ?");
-        params.push(before.into());
-    }
-    sql.push_str(if forward { " ORDER BY sid DESC" } else { " ORDER BY sid" });
-    sql.push_str(&format!(" LIMIT {limit}"));
-    query.rows(&sql, &params, from_row)
-}
-
-/// Whether anybody said STOP to this sender, and whether this recipient did.
-pub fn opted_out(
-    query: &mut impl Query,
-    account: AccountSid,
-    sender: &str,
-    recipient: &str,
-) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM opt_outs WHERE account = ? AND sender = ? AND recipient = ?";
-    let account = account.bytes();
-    let params = [(&account).into(), sender.into(), recipient.into()];
-    Ok(query.row(sql, &params, |row| row.int(0))?.is_some())
-}
-
-/// Whether anybody at all said STOP to this sender.
-pub fn has_opt_outs(
-    query: &mut impl Query,
-    account: AccountSid,
-    sender: &str,
-) -> Result<bool, StoreError> {
-    let sql = "SELECT 1 FROM opt_outs WHERE account = ? AND sender = ? LIMIT 1";
-    let account = account.bytes();
-    let params = [(&account).into(), sender.into()];
-    Ok(query.row(sql, &params, |row| row.int(0))?.is_some())
-}
-
 fn from_row(row: &Row<'_>) -> Result<Message, StoreError> {
     let status =
         Status::from_number(row.int(3)?).ok_or(StoreError::Corrupt("a message's status"))?;
@@ -340,146 +264,6 @@ fn from_row(row: &Row<'_>) -> Result<Message, StoreError> {
         salt: salt.and_then(|salt| salt.try_into().ok()),
         body: row.blob_or_null(20)?,
     })
-}
-
-/// Keeps a receipt whose message is not known (yet).
-pub fn park(
-    tx: &mut Tx<'_>,
-    receipt: &Receipt,
-    status: Status,
-    error: u32,
-) -> Result<(), StoreError> {
-    let now = tx.now();
-    tx.execute(
-        "INSERT INTO parked_receipts (carrier_ref, status, error, done_at, received_at) \
-         VALUES (?, ?, ?, ?, ?) ON CONFLICT (carrier_ref) DO NOTHING",
-        &[
-            (&receipt.reference).into(),
-            status.number().into(),
-            error.into(),
-            receipt.done_at.into(),
-            now.into(),
-        ],
-    )?;
-    Ok(())
-}
-
-/// Takes a parked receipt: its status and error.
-pub fn take_parked(
-    tx: &mut Tx<'_>,
-    carrier_ref: &str,
-) -> Result<Option<(Status, u32)>, StoreError> {
-    let sql = "SELECT status, error FROM parked_receipts WHERE carrier_ref = ?";
-    let found = tx.row(sql, &[carrier_ref.into()], |row| Ok((row.int(0)?, row.int(1)?)))?;
-    let Some((status, error)) = found else { return Ok(None) };
-    tx.execute("DELETE FROM parked_receipts WHERE carrier_ref = ?", &[carrier_ref.into()])?;
-    let status = Status::from_number(status).ok_or(StoreError::Corrupt("a parked status"))?;
-    Ok(Some((status, u32::try_from(error).unwrap_or_default())))
-}
-
-/// Writes down which messages are about to be handed to the carrier.
-pub fn open_window(tx: &mut Tx<'_>, keys: &[MessageKey]) -> Result<[u8; 16], StoreError> {
-    let id = tx.new_sid::<base::EventSid>().bytes();
-    let packed: Vec<u8> = keys.iter().flat_map(|key| key.to_bytes()).collect();
-    tx.execute(
-        "INSERT INTO submit_windows (id, messages) VALUES (?, ?)",
-        &[(&id).into(), (&packed).into()],
-    )?;
-    Ok(id)
-}
-
-/// Forgets windows whose messages were all answered.
-pub fn close_windows(tx: &mut Tx<'_>, ids: &[[u8; 16]]) -> Result<(), StoreError> {
-    let values: Vec<Value<'_>> = ids.iter().map(Value::from).collect();
-    tx.execute_many("DELETE FROM submit_windows WHERE id = ?", 1, &values)?;
-    Ok(())
-}
-
-/// The messages of windows that are still written down.
-pub fn open_windows(query: &mut impl Query) -> Result<Vec<MessageKey>, StoreError> {
-    let packed =
-        query.rows("SELECT messages FROM submit_windows ORDER BY id", &[], |row| row.blob(0))?;
-    let keys = packed.iter().flat_map(|blob| blob.chunks_exact(32));
-    Ok(keys.filter_map(|bytes| MessageKey::from_bytes(bytes.try_into().ok()?)).collect())
-}
-
-/// Sets the marks and the due instant of messages that wait.
-pub fn mark_waiting(
-    tx: &mut Tx<'_>,
-    marks: &[(MessageKey, Flags, Instant)],
-) -> Result<(), StoreError> {
-    let keys: Vec<_> = marks.iter().map(|(k, ..)| (k.account.bytes(), k.sid.bytes())).collect();
-    let mut values = Vec::with_capacity(marks.len() * 4);
-    for ((_, flags, due_at), (account, sid)) in marks.iter().zip(&keys) {
-        values.extend([
-            Value::Int(flags.0),
-            (*due_at).into(),
-            Value::Blob(account),
-            Value::Blob(sid),
-        ]);
-    }
-    tx.execute_many(
-        "UPDATE messages SET flags = ?, due_at = ? \
-         WHERE account = ? AND sid = ? AND queue IS NOT NULL",
-        4,
-        &values,
-    )?;
-    Ok(())
-}
-
-/// Puts messages that wait off to a later instant.
-pub fn put_off(tx: &mut Tx<'_>, keys: &[(MessageKey, Instant)]) -> Result<(), StoreError> {
-    let bytes: Vec<_> = keys.iter().map(|(k, _)| (k.account.bytes(), k.sid.bytes())).collect();
-    let mut values = Vec::with_capacity(keys.len() * 3);
-    for ((_, due_at), (account, sid)) in keys.iter().zip(&bytes) {
-        values.extend([(*due_at).into(), Value::Blob(account), Value::Blob(sid)]);
-    }
-    tx.execute_many(
-        "UPDATE messages SET due_at = ? WHERE account = ? AND sid = ? AND queue IS NOT NULL",
-        3,
-        &values,
-    )?;
-    Ok(())
-}
-
-/// What was made under an idempotency key: the parameters' fingerprint and the message.
-pub fn idempotent(
-    query: &mut impl Query,
-    account: AccountSid,
-    key: &str,
-) -> Result<Option<([u8; 32], MessageSid)>, StoreError> {
-    let sql = "SELECT fingerprint, message FROM idempotency_keys WHERE account = ? AND key = ?";
-    query.row(sql, &[(&account.bytes()).into(), key.into()], |row| {
-        let fingerprint = row.blob(0)?.try_into();
-        Ok((fingerprint.map_err(|_| StoreError::Corrupt("a fingerprint"))?, row.sid(1)?))
-    })
-}
-
-/// Keeps what was made under an idempotency key.
-pub fn remember_idempotent(
-    tx: &mut Tx<'_>,
-    account: AccountSid,
-    idempotency: &Idempotency,
-    sid: MessageSid,
-) -> Result<(), StoreError> {
-    let now = tx.now();
-    tx.execute(
-        "INSERT INTO idempotency_keys (account, key, fingerprint, message, created_at) \
-         VALUES (?, ?, ?, ?, ?)",
-        &[
-            (&account.bytes()).into(),
-            (&idempotency.key).into(),
-            (&idempotency.fingerprint).into(),
-            (&sid.bytes()).into(),
-            now.into(),
-        ],
-    )?;
-    Ok(())
-}
-
-/// Forgets idempotency keys older than a day.
-pub fn forget_idempotent(tx: &mut Tx<'_>, before: Instant) -> Result<u64, StoreError> {
-    tx.execute("DELETE FROM idempotency_keys WHERE created_at < ?", &[before.into()])
 }
 
 /// A media file of a message.
@@ -577,36 +361,6 @@ pub fn redact(tx: &mut Tx<'_>, key: MessageKey, event: (i64, i64)) -> Result<(),
 pub fn delete(tx: &mut Tx<'_>, key: MessageKey) -> Result<u64, StoreError> {
     let sql = "DELETE FROM messages WHERE account = ? AND sid = ?";
     tx.execute(sql, &[(&key.account.bytes()).into(), (&key.sid.bytes()).into()])
-}
-
-/// Remembers that a recipient said STOP to a sender.
-pub fn opt_out(
-    tx: &mut Tx<'_>,
-    account: AccountSid,
-    sender: &str,
-    recipient: &str,
-) -> Result<(), StoreError> {
-    let now = tx.now();
-    tx.execute(
-        "INSERT INTO opt_outs (account, sender, recipient, at) VALUES (?, ?, ?, ?) \
-         ON CONFLICT (account, sender, recipient) DO NOTHING",
-        &[(&account.bytes()).into(), sender.into(), recipient.into(), now.into()],
-    )?;
-    Ok(())
-}
-
-/// Forgets that a recipient said STOP.
-pub fn opt_in(
-    tx: &mut Tx<'_>,
-    account: AccountSid,
-    sender: &str,
-    recipient: &str,
-) -> Result<(), StoreError> {
-    tx.execute(
-        "DELETE FROM opt_outs WHERE account = ? AND sender = ? AND recipient = ?",
-        &[(&account.bytes()).into(), sender.into(), recipient.into()],
-    )?;
-    Ok(())
 }
 
 /// Sets the marks of a message.

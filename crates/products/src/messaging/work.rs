@@ -2,21 +2,21 @@
 //! decision made before the first write, so that they run the same in the product and in the
 //! simulation.
 
-use std::collections::HashMap;
+mod accept;
+mod inbound;
 
 use ::store::{NewEvent, Query, StoreError, Tx, job};
-use base::{AccountSid, AnySid, ApiError, Instant, MasterKey, MessageSid, Money, ObjectKey, code};
+use base::{AnySid, ApiError, Instant, MasterKey, Money, ObjectKey, code};
 
-use crate::carriers::{
-    self, CarrierId, Inbound, Receipt, ReceiptStatus, Submission, SubmitOutcome,
-};
+use crate::carriers::{CarrierId, Receipt, ReceiptStatus, Submission, SubmitOutcome};
 use crate::messaging::dispatch::Waiting;
-use crate::messaging::model::{Direction, Draft, Flags, Message, MessageKey, Status};
-use crate::messaging::opt_words::{self, Word};
-use crate::messaging::rules::{self, Facts, Prices, SenderFacts};
-use crate::messaging::store::{self, Change, NewRow};
-use crate::numbers;
+use crate::messaging::model::{Flags, Message, MessageKey, Status};
+use crate::messaging::rules::Prices;
+use crate::messaging::store::{self, Change};
 use crate::webhooks::{self, NewDelivery, Outbox};
+
+pub use accept::accept;
+pub use inbound::{INBOUND_JOB, inbound};
 
 /// What the units need to know besides the tables.
 pub struct Context {
@@ -44,114 +44,6 @@ pub struct Accepted {
     pub body: String,
     /// Told again, not made again.
     pub repeated: bool,
-}
-
-/// Accepts drafts: decides about each, then writes the accepted ones. The second list is for the
-/// dispatcher.
-pub fn accept(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    drafts: Vec<Draft>,
-) -> Result<(Vec<Outcome>, Vec<Waiting>), StoreError> {
-    let mut lookups = Lookups::default();
-    let mut outcomes = Vec::with_capacity(drafts.len());
-    let mut waiting = Vec::with_capacity(drafts.len());
-    let mut keys = HashMap::new();
-    for draft in drafts {
-        let known = match &draft.idempotency {
-            None => None,
-            Some(_) => repeated(tx, context, &draft, &keys)?,
-        };
-        if let Some(outcome) = known {
-            outcomes.push(outcome);
-            continue;
-        }
-        let facts = lookups.facts(tx, &draft)?;
-        let decided = rules::accept(&draft, &facts, &context.prices, tx.now());
-        outcomes.push(match decided {
-            Err(error) => Err(error),
-            Ok(decided) => {
-                let message = make(tx, context, &draft, &decided);
-                if let Some(idempotency) = &draft.idempotency {
-                    keys.insert((draft.account, idempotency.key.clone()), outcomes.len());
-                    remember(tx, &draft, message.key.sid)?;
-                }
-                insert_media(tx, &message, &draft.media)?;
-                waiting.push(to_waiting(&message, draft.body.clone(), draft.media));
-                Ok(Accepted { message, body: draft.body, repeated: false })
-            }
-        });
-    }
-    write_accepted(tx, context, &mut outcomes)?;
-    Ok((outcomes, waiting))
-}
-
-/// The same create again: the same answer, or a conflict when its parameters differ.
-fn repeated(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    draft: &Draft,
-    keys: &HashMap<(AccountSid, String), usize>,
-) -> Result<Option<Outcome>, StoreError> {
-    let Some(idempotency) = &draft.idempotency else { return Ok(None) };
-    if keys.contains_key(&(draft.account, idempotency.key.clone())) {
-        let text = "A create with this Idempotency-Key is running; repeat it when it has answered";
-        return Ok(Some(Err(ApiError::conflict(text))));
-    }
-    let Some((fingerprint, sid)) = store::idempotent(tx, draft.account, &idempotency.key)? else {
-        return Ok(None);
-    };
-    if fingerprint != idempotency.fingerprint {
-        let text = "This Idempotency-Key was used with other parameters";
-        return Ok(Some(Err(ApiError::conflict(text))));
-    }
-    let key = MessageKey { account: draft.account, sid };
-    let Some(message) = store::find(tx, key)? else { return Ok(None) };
-    let body = open_body(&context.master, &message);
-    Ok(Some(Ok(Accepted { message, body, repeated: true })))
-}
-
-fn remember(tx: &mut Tx<'_>, draft: &Draft, sid: MessageSid) -> Result<(), StoreError> {
-    match &draft.idempotency {
-        Some(idempotency) => store::remember_idempotent(tx, draft.account, idempotency, sid),
-        None => Ok(()),
-    }
-}
-
-/// What the tables say, asked once for each sender of a batch.
-#[derive(Default)]
-struct Lookups {
-    senders: HashMap<String, Option<SenderFacts>>,
-    with_opt_outs: HashMap<(AccountSid, String), bool>,
-}
-
-impl Lookups {
-    fn facts(&mut self, tx: &mut Tx<'_>, draft: &Draft) -> Result<Facts, StoreError> {
-        let sender = match self.senders.get(&draft.from) {
-            Some(found) => *found,
-            None => {
-                let found = numbers::sender(tx, &draft.from)?.map(|number| SenderFacts {
-                    account: number.account,
-                    sms: number.sms,
-                    mms: number.mms,
-                });
-                self.senders.insert(draft.from.clone(), found);
-                found
-            }
-        };
-        let key = (draft.account, draft.from.clone());
-        let any = match self.with_opt_outs.get(&key) {
-            Some(any) => *any,
-            None => {
-                let any = store::has_opt_outs(tx, draft.account, &draft.from)?;
-                self.with_opt_outs.insert(key, any);
-                any
-            }
-        };
-        let opted_out = any && store::opted_out(tx, draft.account, &draft.from, &draft.to)?;
-        let verified = draft.trial && numbers::is_verified(tx, draft.account, &draft.to)?;
-        Ok(Facts { sender, opted_out, verified })
-    }
 }
 
 fn insert_media(tx: &mut Tx<'_>, message: &Message, urls: &[String]) -> Result<(), StoreError> {
@@ -182,77 +74,6 @@ fn guess_type(url: &str) -> &'static str {
         "txt" => "text/plain",
         _ => "application/octet-stream",
     }
-}
-
-fn make(tx: &mut Tx<'_>, context: &Context, draft: &Draft, decided: &rules::Accepted) -> Message {
-    let now = tx.now();
-    let mut sid: MessageSid = tx.new_sid();
-    sid = if draft.media.is_empty() { sid.without_media() } else { sid.with_media() };
-    let salt = tx.random().salt();
-    let nonce = tx.random().nonce();
-    let key = ObjectKey::derive(&context.master, &salt);
-    let mut flags = if draft.feedback { Flags(Flags::FEEDBACK) } else { Flags::default() };
-    if decided.too_dear {
-        flags = flags.with(Flags::TOO_DEAR);
-    }
-    Message {
-        key: MessageKey { account: draft.account, sid },
-        direction: draft.direction,
-        status: Status::Queued,
-        from: decided.from.clone(),
-        to: decided.to.clone(),
-        segments: decided.segments,
-        media: u32::try_from(draft.media.len()).unwrap_or_default(),
-        error: 0,
-        price: None,
-        created_at: now,
-        updated_at: now,
-        sent_at: None,
-        expires_at: Some(decided.expires_at),
-        callback: draft.callback.clone(),
-        event: (0, 1),
-        salt: Some(salt),
-        body: Some(key.seal(nonce, draft.body.as_bytes())),
-        flags,
-    }
-}
-
-fn write_accepted(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    outcomes: &mut [Outcome],
-) -> Result<(), StoreError> {
-    let mut fresh: Vec<&mut Message> = outcomes
-        .iter_mut()
-        .filter_map(|outcome| outcome.as_mut().ok())
-        .filter(|accepted| !accepted.repeated)
-        .map(|accepted| &mut accepted.message)
-        .collect();
-    let events: Vec<NewEvent<'_>> = fresh
-        .iter()
-        .map(|message| NewEvent {
-            account: message.key.account,
-            object: AnySid::from(message.key.sid),
-            object_seq: 1,
-            previous: 0,
-            kind: "messaging.message.queued",
-            facts: "{}",
-        })
-        .collect();
-    let first = tx.emit_many(&events)?;
-    for (index, message) in fresh.iter_mut().enumerate() {
-        message.event = (first + index as i64, 1);
-    }
-    let now = tx.now();
-    let rows: Vec<NewRow<'_>> = fresh
-        .iter()
-        .map(|message| NewRow {
-            message,
-            queue: Some(carriers::queue_of(context.carrier, &message.from)),
-            due_at: now,
-        })
-        .collect();
-    store::insert(tx, &rows)
 }
 
 /// A message of the table as the dispatcher needs it.
@@ -313,31 +134,37 @@ pub fn answered(
     answers: &[(MessageKey, SubmitOutcome)],
 ) -> Result<(), StoreError> {
     let mut steps = Vec::with_capacity(answers.len());
-    let mut early = Vec::new();
-    for (key, outcome) in answers {
+    let keys: Vec<MessageKey> = answers.iter().map(|(key, _)| *key).collect();
+    let found = store::find_each(tx, &keys)?;
+    for ((_, outcome), message) in answers.iter().zip(found) {
         let (status, error, carrier_ref) = match outcome {
             SubmitOutcome::Taken { reference } => (Status::Sent, 0, Some(reference.clone())),
             SubmitOutcome::Refused { code } => (Status::Failed, *code, None),
             SubmitOutcome::Throttled | SubmitOutcome::Unreachable => continue,
         };
-        let Some(message) = store::find(tx, *key)? else { continue };
-        if let Some(reference) = &carrier_ref {
-            early.extend(store::take_parked(tx, reference)?.map(|receipt| (*key, receipt)));
-        }
+        let Some(message) = message else { continue };
         let mut flags = message.flags;
         if flags.has(Flags::UNCERTAIN) && status == Status::Sent {
             flags = flags.with(Flags::REPEATED);
         }
         steps.push(Step { message, status, error, carrier_ref, flags });
     }
+    let references = steps.iter().filter_map(|step| step.carrier_ref.as_deref());
+    let early = store::take_parked(tx, &references.collect::<Vec<_>>())?;
+    let overtaken: Vec<(MessageKey, (Status, u32))> = steps
+        .iter()
+        .filter_map(|step| Some((step.message.key, *early.get(step.carrier_ref.as_ref()?)?)))
+        .collect();
     write_steps(tx, context, steps)?;
-    let mut overtaken = Vec::with_capacity(early.len());
-    for (key, (status, error)) in early {
-        let Some(message) = store::find(tx, key)? else { continue };
-        let flags = message.flags;
-        overtaken.push(Step { message, status, error, carrier_ref: None, flags });
-    }
-    write_steps(tx, context, overtaken)
+    let keys: Vec<MessageKey> = overtaken.iter().map(|(key, _)| *key).collect();
+    let found = store::find_each(tx, &keys)?;
+    let steps = found.into_iter().zip(overtaken).filter_map(|(message, (_, early))| {
+        let message = message?;
+        let (flags, (status, error)) = (message.flags, early);
+        Some(Step { message, status, error, carrier_ref: None, flags })
+    });
+    let steps = steps.collect();
+    write_steps(tx, context, steps)
 }
 
 /// Receipts: advance the statuses, park those whose submit response is not here yet. Answers the
@@ -349,18 +176,14 @@ pub fn receipts(
 ) -> Result<Vec<MessageKey>, StoreError> {
     let mut seen = std::collections::HashSet::new();
     let mut steps: Vec<Step> = Vec::with_capacity(receipts.len());
-    for receipt in receipts {
+    let found = addressed(tx, receipts)?;
+    for (receipt, found) in receipts.iter().zip(found) {
         let (status, error) = match receipt.status {
             ReceiptStatus::Delivered => (Status::Delivered, 0),
             ReceiptStatus::Undelivered(code) => (Status::Undelivered, code),
         };
-        let by_key = receipt.key.as_ref().and_then(MessageKey::from_bytes);
-        let found = match by_key {
-            Some(key) => store::find(tx, key)?,
-            None => store::find_open(tx, &receipt.reference)?,
-        };
         match found {
-            None if by_key.is_some() => {}
+            None if receipt.key.is_some() => {}
             None => store::park(tx, receipt, status, error)?,
             // The same receipt twice in one batch: the first one counts.
             Some(message) if !seen.insert(message.key) => {}
@@ -376,6 +199,21 @@ pub fn receipts(
     Ok(proven)
 }
 
+/// The message of each receipt: by our key where the carrier echoes it, else by its reference.
+fn addressed(tx: &mut Tx<'_>, receipts: &[Receipt]) -> Result<Vec<Option<Message>>, StoreError> {
+    let key_of = |receipt: &Receipt| receipt.key.as_ref().and_then(MessageKey::from_bytes);
+    let keys: Vec<MessageKey> = receipts.iter().filter_map(key_of).collect();
+    let unkeyed = receipts.iter().filter(|receipt| key_of(receipt).is_none());
+    let references: Vec<&str> = unkeyed.map(|receipt| receipt.reference.as_str()).collect();
+    let mut by_key = store::find_each(tx, &keys)?.into_iter();
+    let mut by_reference = store::find_open_each(tx, &references)?.into_iter();
+    let next = |receipt| match key_of(receipt) {
+        Some(_) => by_key.next().flatten(),
+        None => by_reference.next().flatten(),
+    };
+    Ok(receipts.iter().map(next).collect())
+}
+
 /// Fails messages that were not handed to the carrier.
 pub fn fail(
     tx: &mut Tx<'_>,
@@ -383,8 +221,10 @@ pub fn fail(
     failures: &[(MessageKey, u32)],
 ) -> Result<(), StoreError> {
     let mut steps = Vec::with_capacity(failures.len());
-    for (key, error) in failures {
-        let Some(message) = store::find(tx, *key)? else { continue };
+    let keys: Vec<MessageKey> = failures.iter().map(|(key, _)| *key).collect();
+    let found = store::find_each(tx, &keys)?;
+    for ((_, error), message) in failures.iter().zip(found) {
+        let Some(message) = message else { continue };
         let flags = message.flags;
         steps.push(Step {
             message,
@@ -509,84 +349,13 @@ pub fn mark_uncertain(
     let keys = store::open_windows(tx)?;
     let due_at = tx.now() + grace;
     let mut marks = Vec::new();
-    for key in keys {
-        let Some(message) = store::find(tx, key)? else { continue };
+    let found = store::find_each(tx, &keys)?;
+    for (key, message) in keys.into_iter().zip(found) {
+        let Some(message) = message else { continue };
         if message.status == Status::Queued {
             marks.push((key, message.flags.with(Flags::UNCERTAIN), due_at));
         }
     }
     store::mark_waiting(tx, &marks)?;
     Ok(marks.into_iter().map(|(key, ..)| key).collect())
-}
-
-/// Texts from handsets: messages, STOP words, and the job that asks the application.
-pub fn inbound(tx: &mut Tx<'_>, context: &Context, texts: Vec<Inbound>) -> Result<(), StoreError> {
-    for text in texts {
-        let Some(number) = numbers::sender(tx, &text.to)? else {
-            tracing::info!("a text to a number that nobody holds was dropped");
-            continue;
-        };
-        let word = opt_words::recognise(&text.body);
-        match word {
-            Some(Word::Stop) => store::opt_out(tx, number.account, &text.to, &text.from)?,
-            Some(Word::Start) => store::opt_in(tx, number.account, &text.to, &text.from)?,
-            Some(Word::Help) | None => {}
-        }
-        let message = received(tx, context, &text, &number);
-        let event = tx.emit(NewEvent {
-            account: number.account,
-            object: AnySid::from(message.key.sid),
-            object_seq: 1,
-            previous: 0,
-            kind: "messaging.message.received",
-            facts: "{}",
-        })?;
-        let message = Message { event: (event, 1), ..message };
-        let now = tx.now();
-        store::insert(tx, &[NewRow { message: &message, queue: None, due_at: now }])?;
-        insert_media(tx, &message, &text.media)?;
-        let sid = message.key.sid.to_string();
-        let payload = serde_json::json!({ "message": sid, "number": number.sid.to_string(),
-            "word": word.map(Word::name) });
-        let id = job::add(tx, number.account, INBOUND_JOB, now, &payload.to_string())?;
-        let nudge = std::sync::Arc::clone(&context.nudge);
-        tx.after_commit(move || nudge(id));
-    }
-    Ok(())
-}
-
-/// The kind of job that asks the application about an inbound message.
-pub const INBOUND_JOB: &str = "messaging.inbound";
-
-fn received(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    text: &Inbound,
-    number: &numbers::OwnedNumber,
-) -> Message {
-    let now = tx.now();
-    let mut sid: MessageSid = tx.new_sid();
-    sid = if text.media.is_empty() { sid.without_media() } else { sid.with_media() };
-    let (salt, nonce) = (tx.random().salt(), tx.random().nonce());
-    let sealed = ObjectKey::derive(&context.master, &salt).seal(nonce, text.body.as_bytes());
-    Message {
-        key: MessageKey { account: number.account, sid },
-        direction: Direction::Inbound,
-        status: Status::Received,
-        from: text.from.clone(),
-        to: text.to.clone(),
-        segments: smpp::text::segments(&text.body, false).count,
-        media: u32::try_from(text.media.len()).unwrap_or_default(),
-        error: 0,
-        price: None,
-        created_at: now,
-        updated_at: now,
-        sent_at: Some(now),
-        expires_at: None,
-        callback: None,
-        event: (0, 1),
-        salt: Some(salt),
-        body: Some(sealed),
-        flags: Flags::default(),
-    }
 }

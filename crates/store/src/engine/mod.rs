@@ -161,6 +161,19 @@ impl Engine {
         either!(self, e => e.query(sql, params, each))
     }
 
+    /// Runs the same query for each row of `values` and hands each row found to `each`, with the
+    /// number of the row of `values` that it answers.
+    pub(crate) fn query_each(
+        &mut self,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+        each: &mut dyn FnMut(usize, &Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        refuse_nul(values)?;
+        either!(self, e => e.query_each(sql, width, values, each))
+    }
+
     /// The database's own clock: the only judge of lease expiry.
     pub(crate) fn database_now(&mut self) -> Result<Instant, StoreError> {
         let sql = match self.dialect() {

@@ -48,7 +48,7 @@ impl Role {
         match self {
             Self::Writer => {
                 "SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off; \
-                 SET enable_mergejoin = off; SET synchronous_commit = on; \
+                 SET enable_mergejoin = off; SET enable_seqscan = off; SET synchronous_commit = on; \
                  SET idle_in_transaction_session_timeout = '5s'"
             }
             Self::Reader => {
@@ -219,6 +219,29 @@ impl Postgres {
             rows = self.fetch(sql, params);
         }
         rows?.iter().try_for_each(|row| each(&Row(RowSource::Postgres(row))))
+    }
+
+    /// The same query for each row of `values`, sent without waiting for each other's answers.
+    pub(crate) fn query_each(
+        &mut self,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+        each: &mut dyn FnMut(usize, &Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let statement = self.statement(sql)?;
+        for (number, chunk) in values.chunks(width * PIPELINE_MAX).enumerate() {
+            let asked: Vec<_> = chunk.chunks_exact(width).map(as_params).collect();
+            let calls = asked.iter().map(|params| self.client.query(&statement, params));
+            let deferred = std::mem::take(&mut self.deferred);
+            let outcome =
+                self.runtime.block_on(after(&self.client, &deferred, try_join_all(calls)));
+            for (index, rows) in self.note(outcome)?.iter().enumerate() {
+                let index = number * PIPELINE_MAX + index;
+                rows.iter().try_for_each(|row| each(index, &Row(RowSource::Postgres(row))))?;
+            }
+        }
+        Ok(())
     }
 
     fn fetch(

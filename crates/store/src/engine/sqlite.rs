@@ -121,4 +121,21 @@ impl Sqlite {
         }
         Ok(())
     }
+
+    pub(crate) fn query_each(
+        &mut self,
+        sql: &str,
+        width: usize,
+        values: &[Value<'_>],
+        each: &mut dyn FnMut(usize, &Row<'_>) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        for (index, params) in values.chunks_exact(width).enumerate() {
+            let mut rows = statement.query(rusqlite::params_from_iter(params))?;
+            while let Some(row) = rows.next()? {
+                each(index, &Row(RowSource::Sqlite(row)))?;
+            }
+        }
+        Ok(())
+    }
 }

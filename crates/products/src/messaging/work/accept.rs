@@ -1,0 +1,193 @@
+//! Accepting drafts.
+
+use std::collections::HashMap;
+
+use ::store::{NewEvent, StoreError, Tx};
+use base::{AccountSid, AnySid, ApiError, MessageSid, ObjectKey};
+
+use super::{Accepted, Context, Outcome, insert_media, open_body, to_waiting};
+use crate::carriers;
+use crate::messaging::dispatch::Waiting;
+use crate::messaging::model::{Draft, Flags, Message, MessageKey, Status};
+use crate::messaging::rules::{self, Facts, SenderFacts};
+use crate::messaging::store::{self, NewRow};
+use crate::numbers;
+
+/// Accepts drafts: decides about each, then writes the accepted ones. The second list is for the
+/// dispatcher.
+pub fn accept(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    drafts: Vec<Draft>,
+) -> Result<(Vec<Outcome>, Vec<Waiting>), StoreError> {
+    let mut lookups = Lookups::default();
+    let mut outcomes = Vec::with_capacity(drafts.len());
+    let mut waiting = Vec::with_capacity(drafts.len());
+    let mut keys = HashMap::new();
+    for draft in drafts {
+        let known = match &draft.idempotency {
+            None => None,
+            Some(_) => repeated(tx, context, &draft, &keys)?,
+        };
+        if let Some(outcome) = known {
+            outcomes.push(outcome);
+            continue;
+        }
+        let facts = lookups.facts(tx, &draft)?;
+        let decided = rules::accept(&draft, &facts, &context.prices, tx.now());
+        outcomes.push(match decided {
+            Err(error) => Err(error),
+            Ok(decided) => {
+                let message = make(tx, context, &draft, &decided);
+                if let Some(idempotency) = &draft.idempotency {
+                    keys.insert((draft.account, idempotency.key.clone()), outcomes.len());
+                    remember(tx, &draft, message.key.sid)?;
+                }
+                insert_media(tx, &message, &draft.media)?;
+                waiting.push(to_waiting(&message, draft.body.clone(), draft.media));
+                Ok(Accepted { message, body: draft.body, repeated: false })
+            }
+        });
+    }
+    write_accepted(tx, context, &mut outcomes)?;
+    Ok((outcomes, waiting))
+}
+
+/// The same create again: the same answer, or a conflict when its parameters differ.
+fn repeated(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    draft: &Draft,
+    keys: &HashMap<(AccountSid, String), usize>,
+) -> Result<Option<Outcome>, StoreError> {
+    let Some(idempotency) = &draft.idempotency else { return Ok(None) };
+    if keys.contains_key(&(draft.account, idempotency.key.clone())) {
+        let text = "A create with this Idempotency-Key is running; repeat it when it has answered";
+        return Ok(Some(Err(ApiError::conflict(text))));
+    }
+    let Some((fingerprint, sid)) = store::idempotent(tx, draft.account, &idempotency.key)? else {
+        return Ok(None);
+    };
+    if fingerprint != idempotency.fingerprint {
+        let text = "This Idempotency-Key was used with other parameters";
+        return Ok(Some(Err(ApiError::conflict(text))));
+    }
+    let key = MessageKey { account: draft.account, sid };
+    let Some(message) = store::find(tx, key)? else { return Ok(None) };
+    let body = open_body(&context.master, &message);
+    Ok(Some(Ok(Accepted { message, body, repeated: true })))
+}
+
+fn remember(tx: &mut Tx<'_>, draft: &Draft, sid: MessageSid) -> Result<(), StoreError> {
+    match &draft.idempotency {
+        Some(idempotency) => store::remember_idempotent(tx, draft.account, idempotency, sid),
+        None => Ok(()),
+    }
+}
+
+/// What the tables say, asked once for each sender of a batch.
+#[derive(Default)]
+struct Lookups {
+    senders: HashMap<String, Option<SenderFacts>>,
+    with_opt_outs: HashMap<(AccountSid, String), bool>,
+}
+
+impl Lookups {
+    fn facts(&mut self, tx: &mut Tx<'_>, draft: &Draft) -> Result<Facts, StoreError> {
+        let sender = match self.senders.get(&draft.from) {
+            Some(found) => *found,
+            None => {
+                let found = numbers::sender(tx, &draft.from)?.map(|number| SenderFacts {
+                    account: number.account,
+                    sms: number.sms,
+                    mms: number.mms,
+                });
+                self.senders.insert(draft.from.clone(), found);
+                found
+            }
+        };
+        let key = (draft.account, draft.from.clone());
+        let any = match self.with_opt_outs.get(&key) {
+            Some(any) => *any,
+            None => {
+                let any = store::has_opt_outs(tx, draft.account, &draft.from)?;
+                self.with_opt_outs.insert(key, any);
+                any
+            }
+        };
+        let opted_out = any && store::opted_out(tx, draft.account, &draft.from, &draft.to)?;
+        let verified = draft.trial && numbers::is_verified(tx, draft.account, &draft.to)?;
+        Ok(Facts { sender, opted_out, verified })
+    }
+}
+
+fn make(tx: &mut Tx<'_>, context: &Context, draft: &Draft, decided: &rules::Accepted) -> Message {
+    let now = tx.now();
+    let mut sid: MessageSid = tx.new_sid();
+    sid = if draft.media.is_empty() { sid.without_media() } else { sid.with_media() };
+    let salt = tx.random().salt();
+    let nonce = tx.random().nonce();
+    let key = ObjectKey::derive(&context.master, &salt);
+    let mut flags = if draft.feedback { Flags(Flags::FEEDBACK) } else { Flags::default() };
+    if decided.too_dear {
+        flags = flags.with(Flags::TOO_DEAR);
+    }
+    Message {
+        key: MessageKey { account: draft.account, sid },
+        direction: draft.direction,
+        status: Status::Queued,
+        from: decided.from.clone(),
+        to: decided.to.clone(),
+        segments: decided.segments,
+        media: u32::try_from(draft.media.len()).unwrap_or_default(),
+        error: 0,
+        price: None,
+        created_at: now,
+        updated_at: now,
+        sent_at: None,
+        expires_at: Some(decided.expires_at),
+        callback: draft.callback.clone(),
+        event: (0, 1),
+        salt: Some(salt),
+        body: Some(key.seal(nonce, draft.body.as_bytes())),
+        flags,
+    }
+}
+
+fn write_accepted(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    outcomes: &mut [Outcome],
+) -> Result<(), StoreError> {
+    let mut fresh: Vec<&mut Message> = outcomes
+        .iter_mut()
+        .filter_map(|outcome| outcome.as_mut().ok())
+        .filter(|accepted| !accepted.repeated)
+        .map(|accepted| &mut accepted.message)
+        .collect();
+    let events: Vec<NewEvent<'_>> = fresh
+        .iter()
+        .map(|message| NewEvent {
+            account: message.key.account,
+            object: AnySid::from(message.key.sid),
+            object_seq: 1,
+            previous: 0,
+            kind: "messaging.message.queued",
+            facts: "{}",
+        })
+        .collect();
+    let first = tx.emit_many(&events)?;
+    for (index, message) in fresh.iter_mut().enumerate() {
+        message.event = (first + index as i64, 1);
+    }
+    let now = tx.now();
+    let rows: Vec<NewRow<'_>> = fresh
+        .iter()
+        .map(|message| NewRow {
+            message,
+            queue: Some(carriers::queue_of(context.carrier, &message.from)),
+            due_at: now,
+        })
+        .collect();
+    store::insert(tx, &rows)
+}
