@@ -97,10 +97,10 @@ impl LaneLease {
 
     /// Forgets the lane so that it is taken anew, under a new epoch.
     pub(crate) fn let_go(&mut self) {
-        if let Some(shared) = &mut self.0 {
-            if let Some(held) = shared.held.take() {
-                shared.own = held.lease.epoch..=held.lease.epoch;
-            }
+        if let Some(shared) = &mut self.0
+            && let Some(held) = shared.held.take()
+        {
+            shared.own = held.lease.epoch..=held.lease.epoch;
         }
     }
 

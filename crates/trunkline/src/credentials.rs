@@ -1,7 +1,6 @@
 //! The main account's credentials and the test pair: made on the first start, kept in the data
 //! folder, and the commands that show and rotate them.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use base::{AccountSid, Secret, Sid};
@@ -85,8 +84,7 @@ pub async fn run(action: Action) -> Result<(), StartError> {
             let found =
                 parse(&std::fs::read_to_string(&path)?).ok_or(StartError::BadCredentials)?;
             let token = hex(&random::<16>());
-            write(&path, format!("{}\n{token}\n", found.sid).as_bytes())
-                .map_err(io::Error::from)?;
+            write(&path, format!("{}\n{token}\n", found.sid).as_bytes())?;
             println!("TWILIO_ACCOUNT_SID={}", found.sid);
             println!("TWILIO_AUTH_TOKEN={token}");
             println!("It is valid from the next start on.");

@@ -54,6 +54,9 @@ pub type Rule = fn(&mut Scene<'_, '_>, &mut Draft) -> Result<(), Refusal>;
 /// What is asked before a document is removed.
 pub type DeleteRule = fn(&mut Scene<'_, '_>, &Document) -> Result<(), Refusal>;
 
+/// Adds computed members to the JSON.
+pub type AddToView = fn(&Document, &mut Map<String, Value>);
+
 /// Plain functions for what is more than a fact.
 #[derive(Clone, Copy)]
 pub struct Rules {
@@ -64,7 +67,7 @@ pub struct Rules {
     /// Before a document is removed.
     pub delete: Option<DeleteRule>,
     /// Adds computed members to the JSON.
-    pub view: Option<fn(&Document, &mut Map<String, Value>)>,
+    pub view: Option<AddToView>,
 }
 
 impl Rules {
