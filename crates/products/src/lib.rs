@@ -32,3 +32,6 @@ pub fn migrations() -> Vec<Migration> {
 pub fn declared() -> impl Iterator<Item = &'static resource::Resource> {
     accounts::resources::RESOURCES.into_iter().chain(numbers::resources::RESOURCES)
 }
+
+/// What ends with a closed account, product by product.
+pub const CLOSING: &[accounts::Closing] = &[numbers::resources::release_all];

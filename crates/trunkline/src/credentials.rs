@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use base::{AccountSid, Secret, Sid};
 use clap::Subcommand;
-use products::accounts::Credentials;
+use products::accounts::{Accounts, Credentials, Kind};
 
 use crate::install::StartError;
+use crate::operator::{Operator, Place};
 use crate::secrets::{hex, kept, random, write};
 use crate::settings::Settings;
 
@@ -20,15 +21,11 @@ pub enum Action {
         #[arg(long, env = "TRUNKLINE_DATA", default_value = ".trunkline")]
         data: PathBuf,
     },
-    /// Give the main account a new token at the next start.
-    Rotate {
-        /// The data folder.
-        #[arg(long, env = "TRUNKLINE_DATA", default_value = ".trunkline")]
-        data: PathBuf,
-    },
+    /// Give the main account a new token (the embedded database must not be in use).
+    Rotate(Place),
 }
 
-/// Both pairs.
+/// The main account and the test credentials.
 pub struct Pairs {
     /// The main account.
     pub main: Credentials,
@@ -39,12 +36,19 @@ pub struct Pairs {
 const MAIN: &str = "credentials";
 const TEST: &str = "test-credentials";
 
-/// What the settings say, else what the data folder keeps, else fresh ones.
-pub fn find(settings: &Settings) -> Result<Pairs, StartError> {
+/// Makes both accounts with what the settings say, else with what the data folder keeps, else
+/// with fresh credentials. A token that was changed since is kept, unless a setting overrules it.
+pub async fn settle(settings: &Settings, accounts: &Accounts) -> Result<Pairs, StartError> {
     let (sid, token) = (settings.account_sid.as_deref(), settings.auth_token.as_deref());
-    let main = pair(&settings.data.join(MAIN), sid, token)?;
+    let path = settings.data.join(MAIN);
+    let main = pair(&path, sid, token)?;
+    let main = accounts.ensure(main, sid.is_some(), Kind::Full, "Main account").await?;
+    keep(&path, &main)?;
     let (sid, token) = (settings.test_account_sid.as_deref(), settings.test_auth_token.as_deref());
-    let test = pair(&settings.data.join(TEST), sid, token)?;
+    let path = settings.data.join(TEST);
+    let test = pair(&path, sid, token)?;
+    let test = accounts.ensure(test, sid.is_some(), Kind::Test, "Test credentials").await?;
+    keep(&path, &test)?;
     Ok(Pairs { main, test })
 }
 
@@ -58,6 +62,29 @@ fn pair(path: &Path, sid: Option<&str>, token: Option<&str>) -> Result<Credentia
         _ => return Err(StartError::HalfCredentials),
     };
     parse(&text).ok_or(StartError::BadCredentials)
+}
+
+/// Writes down what opens an account now, so that `credentials show` is true.
+fn keep(path: &Path, credentials: &Credentials) -> Result<(), StartError> {
+    let text = format!("{}\n{}\n", credentials.sid, credentials.token.expose());
+    if std::fs::read(path).is_ok_and(|kept| kept == text.as_bytes()) {
+        return Ok(());
+    }
+    Ok(write(path, text.as_bytes())?)
+}
+
+/// Writes down the main account's token after it was changed by the API.
+pub fn token_changed(folder: PathBuf) -> Box<dyn Fn(&Credentials) + Send + Sync> {
+    Box::new(move |changed| {
+        let path = folder.join(MAIN);
+        let kept = std::fs::read_to_string(&path).ok().and_then(|text| parse(&text));
+        if kept.is_none_or(|kept| kept.sid != changed.sid) {
+            return;
+        }
+        if let Err(error) = keep(&path, changed) {
+            tracing::error!(%error, "the new token could not be written into the data folder");
+        }
+    })
 }
 
 fn made_sid() -> AccountSid {
@@ -79,15 +106,18 @@ pub async fn run(action: Action) -> Result<(), StartError> {
             println!("TWILIO_ACCOUNT_SID={}", found.sid);
             println!("TWILIO_AUTH_TOKEN={}", found.token.expose());
         }
-        Action::Rotate { data } => {
-            let path = data.join(MAIN);
+        Action::Rotate(place) => {
+            let path = place.data.join(MAIN);
             let found =
                 parse(&std::fs::read_to_string(&path)?).ok_or(StartError::BadCredentials)?;
-            let token = hex(&random::<16>());
-            write(&path, format!("{}\n{token}\n", found.sid).as_bytes())?;
-            println!("TWILIO_ACCOUNT_SID={}", found.sid);
-            println!("TWILIO_AUTH_TOKEN={token}");
-            println!("It is valid from the next start on.");
+            let token = Secret::new(hex(&random::<16>()));
+            let fresh = Credentials { sid: found.sid, token };
+            let operator = Operator::open(&place)?;
+            operator.accounts.ensure(fresh.clone(), true, Kind::Full, "Main account").await?;
+            keep(&path, &fresh)?;
+            println!("TWILIO_ACCOUNT_SID={}", fresh.sid);
+            println!("TWILIO_AUTH_TOKEN={}", fresh.token.expose());
+            operator.close();
         }
     }
     Ok(())

@@ -8,12 +8,12 @@ use base::{ApiError, Instant, MasterKey, code};
 use bytes::Bytes;
 use http::{Request, Response as HttpResponse, StatusCode};
 use net::{Body, Client, ClientConfig, Clock, Guard, ServerConfig, Service, SystemClock};
-use products::accounts::{Accounts, Kind};
+use products::accounts::{self, Accounts};
 use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
 use products::gateway::{Gateway, RateLimit, Response, Routes};
 use products::jobs::{Handler, Jobs};
 use products::messaging::{self, Messaging, Prices, work::Context};
-use products::resource::{Refusal, Shared};
+use products::resource::Shared;
 use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
 use products::{dev, numbers};
 use store::{Store, StoreError};
@@ -22,7 +22,7 @@ use tokio::sync::watch;
 
 use crate::credentials::{self, Pairs};
 use crate::settings::Settings;
-use crate::{secrets, welcome};
+use crate::{operator, secrets, welcome};
 
 /// On a laptop, or as a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,10 +86,8 @@ struct Parts {
 
 /// Runs until it is told to stop.
 pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
-    let pairs = credentials::find(&settings)?;
     let parts = open(&settings, mode)?;
-    parts.accounts.ensure(pairs.main.clone(), Kind::Full, "Main account").await?;
-    parts.accounts.ensure(pairs.test.clone(), Kind::Test, "Test credentials").await?;
+    let pairs = credentials::settle(&settings, &parts.accounts).await?;
     let number = stock(&parts, &settings, mode, &pairs).await?;
     let listener = TcpListener::bind(settings.listen).await?;
     let address = format!("http://{}", listener.local_addr()?);
@@ -136,7 +134,13 @@ fn open(settings: &Settings, mode: Mode) -> Result<Parts, StartError> {
         listeners: Vec::new(),
     };
     let store = Store::open(options, &products::migrations())?;
-    let accounts = Arc::new(Accounts::new(store.clone(), Arc::clone(&master), secrets::seed()));
+    let accounts = Arc::new(Accounts::new(accounts::Parts {
+        store: store.clone(),
+        master: Arc::clone(&master),
+        seed: secrets::seed(),
+        closing: products::CLOSING,
+        token_changed: credentials::token_changed(settings.data.clone()),
+    }));
     let loopback = if mode == Mode::Dev { "127.0.0.0/8,::1/128" } else { "" };
     let allowed = settings.webhook_allow.as_deref().unwrap_or(loopback);
     let guard: Guard = allowed.parse().map_err(|error: net::InvalidRange| {
@@ -168,10 +172,7 @@ async fn stock(
             numbers::own(tx, account, &owned, sms_url.as_deref())
         })
         .await
-        .map_err(|refusal: Refusal| match refusal {
-            Refusal::Store(error) => StartError::Store(error),
-            Refusal::Api(error) => StartError::Setting(format!("TRUNKLINE_NUMBERS: {error}")),
-        })?;
+        .map_err(operator::refused)?;
     Ok(first)
 }
 
@@ -270,6 +271,7 @@ fn declare(parts: &Parts, routes: &mut Routes) {
         products::resource::api::routes(routes, &shared, resource);
     }
     numbers::api::routes(routes, &shared);
+    accounts::api::routes(routes, &parts.accounts);
     let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });
     webhooks::alerts::routes(routes, &alerts);
 }

@@ -2,6 +2,7 @@
 
 mod credentials;
 mod install;
+mod operator;
 mod secrets;
 mod settings;
 mod welcome;
@@ -29,11 +30,23 @@ enum Command {
     Dev(Box<Settings>),
     /// Run as a server.
     Serve(Box<Settings>),
-    /// Show or change the main account's credentials (while the server is stopped).
+    /// Show or change the main account's credentials.
     Credentials {
         /// What to do with them.
         #[command(subcommand)]
         action: credentials::Action,
+    },
+    /// List accounts, make trials of them, note verified numbers.
+    Accounts {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: operator::AccountAction,
+    },
+    /// Fill the inventory of numbers.
+    Numbers {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: operator::NumberAction,
     },
 }
 
@@ -54,6 +67,8 @@ fn main() -> ExitCode {
             Command::Dev(settings) => install::run(*settings, install::Mode::Dev).await,
             Command::Serve(settings) => install::run(*settings, install::Mode::Serve).await,
             Command::Credentials { action } => credentials::run(action).await,
+            Command::Accounts { action } => operator::accounts(action).await,
+            Command::Numbers { action } => operator::numbers(action).await,
         }
     });
     match outcome {

@@ -20,3 +20,25 @@ for sender, to, code in CASES:
         assert error.code == code, (sender, to, error)
 made = api.messages.create(to="+15558675310", from_=GOOD, body="x")
 assert made.status == "queued" and made.sid.startswith("SM")
+
+# Buying: magic numbers, nothing is bought.
+BUYING = [({"phone_number": "+15005550000"}, 21422), ({"phone_number": "+15005550001"}, 21421),
+          ({"phone_number": "+14155550100"}, 21422), ({"area_code": "533"}, 21452), ({}, 21421)]
+for given, code in BUYING:
+    try:
+        api.incoming_phone_numbers.create(**given)
+        raise AssertionError(f"{given} must be refused with {code}")
+    except TwilioRestException as error:
+        assert error.code == code, (given, error)
+bought = api.incoming_phone_numbers.create(phone_number=GOOD, sms_url="https://a.example/sms")
+assert (bought.phone_number, bought.sms_url, bought.friendly_name) == (GOOD, "https://a.example/sms", "(500) 555-0006")
+assert api.incoming_phone_numbers.create(area_code="500").phone_number == GOOD
+
+# Nothing else is reached.
+for call in [lambda: api.messages(made.sid).fetch(), lambda: api.incoming_phone_numbers(bought.sid).fetch(),
+             lambda: api.applications.create(friendly_name="x"), lambda: api.api.accounts.create()]:
+    try:
+        call()
+        raise AssertionError("test credentials reach two requests only")
+    except TwilioRestException as error:
+        assert (error.status, error.code) == (403, 20008), error

@@ -66,6 +66,20 @@ impl Trunkline {
         self.address = address;
     }
 
+    /// Runs a command of the program on this instance's data, and gives what it prints.
+    pub fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(program());
+        command.args(arguments).env("TRUNKLINE_DATA", &self.folder);
+        if let Some(database) = &self.database {
+            command.env("TRUNKLINE_DATABASE_URL", database);
+        }
+        let output = command.output().expect("the program starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {text}{errors}");
+        text
+    }
+
     /// Runs a Python peer and fails with its output when it fails.
     pub fn python(&self, script: &str) {
         let root = root();

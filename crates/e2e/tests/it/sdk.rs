@@ -1,6 +1,6 @@
 //! The official SDKs, unmodified, doing what their users do.
 
-use crate::harness::{Engine, Trunkline};
+use crate::harness::{ACCOUNT, Engine, Trunkline};
 
 #[test]
 fn python_sends_texts_and_hears_of_them() {
@@ -35,4 +35,32 @@ fn a_text_in_is_answered_by_the_application() {
 #[test]
 fn numbers_applications_addresses_and_keys() {
     Trunkline::start(Engine::Sqlite).python("resources.py");
+}
+
+#[test]
+fn subaccounts_tokens_and_keys() {
+    Trunkline::start(Engine::Sqlite).python("accounts.py");
+}
+
+#[test]
+fn subaccounts_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("accounts.py");
+}
+
+#[test]
+fn a_trial_reaches_verified_numbers_only() {
+    let mut trunkline = Trunkline::start(Engine::Sqlite);
+    trunkline.kill();
+    assert!(trunkline.command(&["accounts", "list"]).contains(ACCOUNT));
+    trunkline.command(&["accounts", "trial", ACCOUNT]);
+    trunkline.command(&["accounts", "verify", ACCOUNT, "+15558675310"]);
+    trunkline.restart();
+    trunkline.python("trial.py");
+    trunkline.kill();
+    trunkline.command(&["accounts", "upgrade", ACCOUNT]);
+}
+
+#[test]
+fn too_many_requests_are_told_when_to_come_back() {
+    Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_RATE_LIMIT", "5")]).python("rate.py");
 }

@@ -23,7 +23,7 @@ impl Accounts {
             _ => return Err(ApiError::unauthorized()),
         };
         let account = self.acted_for(owner, &principal, request).await?;
-        refuse_inactive(&account, request)?;
+        refuse_inactive(&account, &principal, request)?;
         Ok(Caller { account, principal })
     }
 
@@ -63,7 +63,7 @@ impl Accounts {
         principal: &Principal,
         request: &Request,
     ) -> Result<Arc<Account>, ApiError> {
-        let named = request.segment("AccountSid");
+        let named = named_account(request);
         if named.is_empty() {
             return Ok(owner);
         }
@@ -79,10 +79,28 @@ impl Accounts {
     }
 }
 
-/// A closed account answers nothing, a suspended one answers reading only.
-fn refuse_inactive(account: &Account, request: &Request) -> Result<(), ApiError> {
+/// The account that a request names: in its path, or, on the `iam` host, in a parameter.
+fn named_account(request: &Request) -> &str {
+    match request.segment("AccountSid") {
+        "" if request.place.product == "iam" => {
+            let given = request.form.get("AccountSid").or_else(|| request.query.get("AccountSid"));
+            given.unwrap_or_default()
+        }
+        named => named,
+    }
+}
+
+/// A closed account answers nothing, a suspended one answers reading only. Its parent may still
+/// look at it and bring it back.
+fn refuse_inactive(
+    account: &Account,
+    principal: &Principal,
+    request: &Request,
+) -> Result<(), ApiError> {
+    let by_parent = matches!(principal, Principal::Token(sid) if *sid != account.sid);
+    let path = request.path.strip_suffix(".json").unwrap_or(&request.path);
+    let managing = by_parent && path.ends_with(&account.sid.to_string());
     let reading = request.method == http::Method::GET;
-    let managing = account.parent.is_some() && request.path.ends_with(&account.sid.to_string());
     match account.status {
         Status::Active => Ok(()),
         _ if managing || (account.status == Status::Suspended && reading) => Ok(()),

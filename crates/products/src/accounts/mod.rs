@@ -1,18 +1,22 @@
 //! Accounts: who may do what. Every request passes here first.
 
+pub mod api;
 mod authenticate;
+mod change;
 mod model;
 mod permission;
 pub mod resources;
 pub mod store;
+mod tokens_api;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use ::store::{Migration, Store, StoreError};
+use ::store::{Migration, Store, StoreError, Tx};
 use base::{AccountSid, ApiError, Instant, KeySid, MasterKey, RequestSid, Secret};
 use machine::Random;
 
+pub use change::Closing;
 pub use model::{Account, Caller, Key, KeyKind, Kind, Principal, Status};
 pub use permission::{Permission, Verb};
 
@@ -29,6 +33,22 @@ pub struct Accounts {
     remembered: Remembered<AccountSid, Account>,
     keys: Remembered<KeySid, Key>,
     random: Mutex<Random>,
+    closing: &'static [Closing],
+    token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
+}
+
+/// What accounts are made of.
+pub struct Parts {
+    /// Where they are.
+    pub store: Store,
+    /// Seals tokens and key secrets.
+    pub master: Arc<MasterKey>,
+    /// Feeds request ids.
+    pub seed: u64,
+    /// What else ends with a closed account.
+    pub closing: &'static [Closing],
+    /// Told of a token that took another's place.
+    pub token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
 }
 
 /// An account that the configuration names.
@@ -41,15 +61,21 @@ pub struct Credentials {
 }
 
 impl Accounts {
-    /// Accounts over `store`, secrets sealed under `master`. `seed` feeds request ids.
-    pub fn new(store: Store, master: Arc<MasterKey>, seed: u64) -> Self {
+    /// The accounts of one installation.
+    pub fn new(parts: Parts) -> Self {
         Self {
-            store,
-            master,
+            store: parts.store,
+            master: parts.master,
             remembered: RwLock::default(),
             keys: RwLock::default(),
-            random: Mutex::new(Random::from_seed(seed)),
+            random: Mutex::new(Random::from_seed(parts.seed)),
+            closing: parts.closing,
+            token_changed: parts.token_changed,
         }
+    }
+
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
     }
 
     /// A fresh id for a request.
@@ -62,18 +88,22 @@ impl Accounts {
         &self.master
     }
 
-    /// Makes the account with these credentials if there is none, or gives it this token.
+    /// Makes the account with these credentials if there is none. An existing one keeps its token
+    /// unless `overrule`, when it gets this one. Answers what opens the account now.
     pub async fn ensure(
         &self,
         credentials: Credentials,
+        overrule: bool,
         kind: Kind,
         name: &'static str,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Credentials, StoreError> {
         let master = Arc::clone(&self.master);
         let sid = credentials.sid;
-        self.store.write(move |tx| store::ensure(tx, &master, &credentials, kind, name)).await?;
+        let unit =
+            move |tx: &mut Tx<'_>| store::ensure(tx, &master, &credentials, overrule, kind, name);
+        let token = self.store.write(unit).await?;
         self.forget(sid);
-        Ok(())
+        Ok(Credentials { sid, token })
     }
 
     /// The account with this SID.

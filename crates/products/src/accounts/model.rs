@@ -18,6 +18,22 @@ pub enum Status {
     Closed,
 }
 
+impl Status {
+    /// As the API names it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Closed => "closed",
+        }
+    }
+
+    /// From its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Active, Self::Suspended, Self::Closed].into_iter().find(|s| s.name() == name)
+    }
+}
+
 /// What kind of account it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -27,6 +43,13 @@ pub enum Kind {
     Trial,
     /// The pair of test credentials: three requests, magic numbers, no state.
     Test,
+}
+
+impl Kind {
+    /// As the API names it: test credentials are those of a full account.
+    pub fn name(self) -> &'static str {
+        if self == Self::Trial { "Trial" } else { "Full" }
+    }
 }
 
 /// An account, as every request needs it.
@@ -107,8 +130,19 @@ impl Caller {
         self.account.kind == Kind::Test
     }
 
-    /// Refuses (20003, 403) a caller without the permission.
+    /// The account whose token was shown; `None` for an API key.
+    pub fn token_of(&self) -> Option<AccountSid> {
+        match self.principal {
+            Principal::Token(sid) => Some(sid),
+            Principal::Key(_) => None,
+        }
+    }
+
+    /// Refuses a caller without the permission: 20003 with 403, or 20008 for test credentials.
     pub fn require(&self, permission: Permission) -> Result<(), ApiError> {
+        if self.is_test() && !permission.is_open_to_test() {
+            return Err(ApiError::test_credentials());
+        }
         let granted = match &self.principal {
             Principal::Token(_) => true,
             Principal::Key(key) => match &key.kind {

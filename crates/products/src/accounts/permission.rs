@@ -46,6 +46,13 @@ impl Permission {
         Self { resource, verb }
     }
 
+    /// Whether test credentials reach it: sending a message and buying a number, as far as what
+    /// is built goes.
+    pub fn is_open_to_test(self) -> bool {
+        self.verb == Verb::Create
+            && matches!(self.resource, "messaging/messages" | "api/incoming-phone-numbers")
+    }
+
     /// Whether it reaches into accounts and keys, which standard keys may not touch.
     pub fn is_administrative(self) -> bool {
         self.resource.starts_with("accounts/")

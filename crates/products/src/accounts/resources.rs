@@ -1,13 +1,13 @@
 //! The declared resources of accounts: applications, addresses, API keys.
 
 use base::{Secret, code};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::accounts::{Verb, store};
-use crate::resource::{ALL, Draft, Field, Refusal, Resource, Rules, Scene, events};
+use crate::resource::{ALL, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
 
 /// Every declared resource of this product.
-pub static RESOURCES: [&Resource; 4] = [&APPLICATION, &ADDRESS, &KEY, &SIGNING_KEY];
+pub static RESOURCES: [&Resource; 5] = [&APPLICATION, &ADDRESS, &KEY, &SIGNING_KEY, &IAM_KEY];
 
 /// A set of addresses that several numbers share.
 pub static APPLICATION: Resource = Resource {
@@ -111,6 +111,20 @@ pub static SIGNING_KEY: Resource = Resource {
     operations: &[Verb::Create, Verb::Read, Verb::List, Verb::Update, Verb::Delete],
     ..KEY
 };
+
+/// Keys as the `iam` host shows them: the account is a parameter, the policy is an object.
+pub static IAM_KEY: Resource = Resource {
+    host: "iam",
+    path: "/v1/Keys",
+    rules: Rules { view: Some(with_policy), ..KEY.rules },
+    ..KEY
+};
+
+fn with_policy(document: &Document, json: &mut Map<String, Value>) {
+    json.remove("uri");
+    let policy = document.given("Policy").and_then(|text| serde_json::from_str(text).ok());
+    json.insert("policy".into(), policy.unwrap_or(Value::Null));
+}
 
 fn make_secret(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
     check_policy(scene, draft)?;

@@ -1,6 +1,6 @@
 //! The SQL of accounts and keys.
 
-use ::store::{Migration, NewEvent, Query, Row, StoreError, Tx};
+use ::store::{Migration, NewEvent, Query, Row, StoreError, Tx, Value};
 use base::{AccountSid, AnySid, KeySid, MasterKey, Secret, Sid};
 
 use crate::accounts::{Account, Credentials, Key, KeyKind, Kind, Status, resources};
@@ -26,6 +26,9 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     CREATE INDEX accounts_by_parent ON accounts (parent, sid);
     ",
 }];
+
+/// An account has another token than before.
+pub const TOKEN_CHANGED: &str = "accounts.auth_token.changed";
 
 const COLUMNS: &str = "sid, parent, friendly_name, status, kind, auth_token, secondary_token, \
                        created_at, updated_at, event, event_seq";
@@ -71,20 +74,26 @@ fn unhex(text: &str) -> Vec<u8> {
     text.as_bytes().chunks_exact(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
 }
 
-/// Makes the account with these credentials, or gives an existing one this token.
+/// Makes the account with these credentials, or leaves an existing one its token unless
+/// `overrule`. Answers the token.
 pub fn ensure(
     tx: &mut Tx<'_>,
     master: &MasterKey,
     credentials: &Credentials,
+    overrule: bool,
     kind: Kind,
     name: &str,
-) -> Result<(), StoreError> {
+) -> Result<Secret, StoreError> {
     let Credentials { sid, token } = credentials;
     match find(tx, master, *sid)? {
-        Some(account) if account.auth_token == *token => Ok(()),
-        Some(account) => set_token(tx, master, &account, token),
-        None => insert(tx, master, credentials, None, kind, name),
+        Some(mut account) if overrule && account.auth_token != *token => {
+            account.auth_token = token.clone();
+            save(tx, master, &account, TOKEN_CHANGED)?;
+        }
+        Some(account) => return Ok(account.auth_token),
+        None => insert(tx, master, credentials, None, kind, name)?,
     }
+    Ok(token.clone())
 }
 
 /// Makes an account.
@@ -119,26 +128,79 @@ pub fn insert(
     Ok(())
 }
 
-fn set_token(
+/// Writes what a change left of an account, and the event of `kind`.
+pub fn save(
     tx: &mut Tx<'_>,
     master: &MasterKey,
     account: &Account,
-    token: &Secret,
+    kind: &'static str,
 ) -> Result<(), StoreError> {
-    let event = emit(tx, account.sid, account.event, "accounts.auth_token.changed")?;
-    let sealed = seal(tx, master, account.sid.bytes(), token);
+    let bytes = account.sid.bytes();
+    let event = emit(tx, account.sid, account.event, kind)?;
+    let primary = seal(tx, master, bytes, &account.auth_token);
+    let secondary = account.secondary_token.as_ref().map(|token| seal(tx, master, bytes, token));
     let now = tx.now();
     tx.execute(
-        "UPDATE accounts SET auth_token = ?, updated_at = ?, event = ?, event_seq = ? WHERE sid = ?",
+        "UPDATE accounts SET friendly_name = ?, status = ?, kind = ?, auth_token = ?, \
+         secondary_token = ?, updated_at = ?, event = ?, event_seq = ? WHERE sid = ?",
         &[
-            (&sealed).into(),
+            (&account.friendly_name).into(),
+            status_number(account.status).into(),
+            kind_number(account.kind).into(),
+            (&primary).into(),
+            secondary.as_ref().into(),
             now.into(),
             event.into(),
             (account.event.1 + 1).into(),
-            (&account.sid.bytes()).into(),
+            (&bytes).into(),
         ],
     )?;
     Ok(())
+}
+
+/// An account and its subaccounts, newest first (or the other way round), beyond `cursor`.
+pub fn family(
+    query: &mut impl Query,
+    master: &MasterKey,
+    parent: AccountSid,
+    filter: &Filter,
+    cursor: Option<(bool, AccountSid)>,
+    limit: u32,
+) -> Result<Vec<Account>, StoreError> {
+    let parent = parent.bytes();
+    let mut sql = format!("SELECT {COLUMNS} FROM accounts WHERE (sid = ? OR parent = ?)");
+    let mut params: Vec<Value<'_>> = vec![(&parent).into(), (&parent).into()];
+    if let Some(name) = &filter.friendly_name {
+        sql.push_str(" AND friendly_name = ?");
+        params.push(name.into());
+    }
+    if let Some(status) = filter.status {
+        sql.push_str(" AND status = ?");
+        params.push(status_number(status).into());
+    }
+    let (forward, after) = cursor.map_or((true, None), |(way, sid)| (way, Some(sid.bytes())));
+    if let Some(after) = &after {
+        sql.push_str(if forward { " AND sid < ?" } else { " AND sid > ?" });
+        params.push(after.into());
+    }
+    sql.push_str(if forward { " ORDER BY sid DESC" } else { " ORDER BY sid" });
+    sql.push_str(&format!(" LIMIT {limit}"));
+    query.rows(&sql, &params, |row| from_row(row, master))
+}
+
+/// Every account of the installation, oldest first: for the operator.
+pub fn all(query: &mut impl Query, master: &MasterKey) -> Result<Vec<Account>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM accounts ORDER BY created_at, sid");
+    query.rows(&sql, &[], |row| from_row(row, master))
+}
+
+/// Which accounts a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// With just this name.
+    pub friendly_name: Option<String>,
+    /// In this state.
+    pub status: Option<Status>,
 }
 
 fn emit(
@@ -189,6 +251,14 @@ fn from_row(row: &Row<'_>, master: &MasterKey) -> Result<Account, StoreError> {
         updated_at: row.instant(8)?,
         event: (row.int(9)?, row.int(10)?),
     })
+}
+
+fn status_number(status: Status) -> i64 {
+    match status {
+        Status::Active => 0,
+        Status::Suspended => 1,
+        Status::Closed => 2,
+    }
 }
 
 fn kind_number(kind: Kind) -> i64 {

@@ -1,6 +1,7 @@
 //! Numbers: the inventory that the operator owns, and who holds which of them.
 
 pub mod api;
+pub mod import;
 pub mod resources;
 pub mod store;
 
@@ -10,7 +11,7 @@ use base::{AccountSid, PhoneNumberSid};
 pub use store::{InventoryNumber, NumberKind};
 
 use crate::accounts::resources::APPLICATION;
-use crate::numbers::resources::INCOMING_PHONE_NUMBER;
+use crate::numbers::resources::{INCOMING_PHONE_NUMBER, OUTGOING_CALLER_ID};
 use crate::resource::{Refusal, store::find};
 
 /// The tables of this product.
@@ -46,6 +47,22 @@ pub fn is_verified(
     let params =
         [(&account).into(), "outgoing_caller_id".into(), "PhoneNumber".into(), number.into()];
     Ok(query.row(sql, &params, |row| row.int(0))?.is_some())
+}
+
+/// Notes that a number was proved to belong to the account's owner.
+pub fn verify(tx: &mut Tx<'_>, account: AccountSid, number: &str) -> Result<(), Refusal> {
+    let parsed = base::E164::parse(number).map_err(|_| {
+        let text = format!("'{number}' is no number like +15551230001");
+        base::ApiError::new(base::code::BAD_REQUEST, text)
+    })?;
+    if is_verified(tx, account, parsed.as_str())? {
+        return Ok(());
+    }
+    let mut draft = resources::own_draft(&OUTGOING_CALLER_ID, tx.new_sid(), account)?;
+    draft.set("PhoneNumber", parsed.as_str());
+    draft.set("FriendlyName", store::national(parsed.as_str()));
+    crate::resource::store::insert(tx, &OUTGOING_CALLER_ID, &draft)?;
+    Ok(())
 }
 
 /// Numbers for a first look: several countries, from ranges that are reserved for fiction where a

@@ -54,7 +54,13 @@ pub static INCOMING_PHONE_NUMBER: Resource = Resource {
     filters: &["PhoneNumber", "FriendlyName", "Origin", "Beta", "Type"],
     unique: &[("PhoneNumber", TAKEN)],
     events: events!("numbers.number"),
-    rules: Rules { create: Some(buy), update: Some(hand_over), delete: Some(release), view: None },
+    rules: Rules {
+        create: Some(buy),
+        update: Some(hand_over),
+        delete: Some(release),
+        magic: Some(pretend_to_buy),
+        view: None,
+    },
 };
 
 const NOT_A_NUMBER: u32 = 21421;
@@ -127,6 +133,37 @@ fn holds_any(scene: &mut Scene<'_, '_>) -> Result<bool, Refusal> {
     Ok(!held.is_empty())
 }
 
+/// Twilio's magic numbers.
+fn pretend_to_buy(draft: &mut Draft, params: &base::Params) -> Result<(), ApiError> {
+    let e164 = match (draft.text("PhoneNumber"), params.get("AreaCode").unwrap_or_default()) {
+        ("+15005550006", _) | ("", "500") => "+15005550006",
+        ("", "") => {
+            let text = "Give the PhoneNumber to buy, or an AreaCode to take any number from";
+            return Err(ApiError::new(NOT_A_NUMBER, text));
+        }
+        ("", area) => {
+            let text = format!("No numbers are free in area code {area}");
+            return Err(ApiError::new(NONE_IN_AREA, text));
+        }
+        ("+15005550001", _) => {
+            return Err(ApiError::new(NOT_A_NUMBER, "+15005550001 is not a valid number"));
+        }
+        (other, _) => return Err(ApiError::new(TAKEN, format!("{other} is not available"))),
+    };
+    let number = InventoryNumber {
+        e164: e164.to_owned(),
+        country: "US".to_owned(),
+        kind: NumberKind::Local,
+        region: String::new(),
+        locality: String::new(),
+        sms: true,
+        mms: true,
+        voice: true,
+    };
+    describe(draft, &number);
+    Ok(())
+}
+
 /// `AccountSid` moves a number to a subaccount, or back to the parent.
 fn hand_over(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
     let Some(to) = scene.params.get("AccountSid").filter(|to| !to.is_empty()) else {
@@ -146,6 +183,21 @@ fn hand_over(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal
     draft.account = to;
     store::transfer(scene.tx, draft.text("PhoneNumber"), to)?;
     Ok(())
+}
+
+/// Gives back every number of an account that is being closed.
+pub fn release_all(tx: &mut ::store::Tx<'_>, account: base::AccountSid) -> Result<(), Refusal> {
+    let resource = &INCOMING_PHONE_NUMBER;
+    loop {
+        let held = crate::resource::store::list(tx, resource, account, &[], None, 100)?;
+        if held.is_empty() {
+            return Ok(());
+        }
+        for document in held {
+            store::release(tx, document.text("PhoneNumber"))?;
+            crate::resource::store::delete(tx, resource, &document)?;
+        }
+    }
 }
 
 fn release(scene: &mut Scene<'_, '_>, document: &Document) -> Result<(), Refusal> {

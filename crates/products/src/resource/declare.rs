@@ -37,6 +37,14 @@ pub struct Resource {
     pub rules: Rules,
 }
 
+impl Resource {
+    /// A SID of this kind.
+    pub fn sid(&self, bytes: [u8; 16]) -> base::AnySid {
+        let prefix = self.prefix.as_bytes();
+        base::AnySid { prefix: [prefix[0], prefix[1]], bytes }
+    }
+}
+
 /// The kinds of a resource's events: `events!("numbers.address")`.
 macro_rules! events {
     ($name:literal) => {
@@ -57,6 +65,9 @@ pub type DeleteRule = fn(&mut Scene<'_, '_>, &Document) -> Result<(), Refusal>;
 /// Adds computed members to the JSON.
 pub type AddToView = fn(&Document, &mut Map<String, Value>);
 
+/// What creation does under test credentials: completes the draft, and nothing is stored.
+pub type MagicRule = fn(&mut Draft, &base::Params) -> Result<(), ApiError>;
+
 /// Plain functions for what is more than a fact.
 #[derive(Clone, Copy)]
 pub struct Rules {
@@ -68,11 +79,14 @@ pub struct Rules {
     pub delete: Option<DeleteRule>,
     /// Adds computed members to the JSON.
     pub view: Option<AddToView>,
+    /// What test credentials are answered; without it they don't reach the resource.
+    pub magic: Option<MagicRule>,
 }
 
 impl Rules {
     /// Nothing but the facts.
-    pub const NONE: Self = Self { create: None, update: None, delete: None, view: None };
+    pub const NONE: Self =
+        Self { create: None, update: None, delete: None, view: None, magic: None };
 }
 
 /// A field of a resource.

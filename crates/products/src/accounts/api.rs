@@ -1,0 +1,124 @@
+//! The Accounts resource of the 2010-04-01 API.
+
+use std::sync::Arc;
+
+use base::{AccountSid, ApiError, code};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::accounts::change::{BAD_STATUS, Change};
+use crate::accounts::store::Filter;
+use crate::accounts::{
+    Account, Accounts, Permission, Status, Verb, store, store_error, tokens_api,
+};
+use crate::gateway::page::{Paging, v2010};
+use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
+
+const LIST: &str = "/2010-04-01/Accounts";
+const ONE: &str = "/2010-04-01/Accounts/{AccountSid}";
+
+/// Longest name of an account.
+const NAME_MAX: usize = 64;
+
+/// Adds the routes of this product that are not declared.
+pub fn routes(routes: &mut Routes, accounts: &Arc<Accounts>) {
+    type Handler = fn(Arc<Accounts>, Call) -> Answering;
+    let list: [(Method, &str, Verb, Handler); 4] = [
+        (Method::GET, LIST, Verb::List, |s, c| Box::pin(list(s, c))),
+        (Method::POST, LIST, Verb::Create, |s, c| Box::pin(create(s, c))),
+        (Method::GET, ONE, Verb::Read, |s, c| Box::pin(fetch(s, c))),
+        (Method::POST, ONE, Verb::Update, |s, c| Box::pin(update(s, c))),
+    ];
+    for (method, path, verb, handler) in list {
+        let permission = Permission::new("accounts/accounts", verb);
+        routes.on("api", method, path, permission, accounts, handler);
+    }
+    tokens_api::routes(routes, accounts);
+}
+
+async fn list(accounts: Arc<Accounts>, call: Call) -> ApiResult {
+    let (query, paging) = (&call.request.query, Paging::of(&call.request)?);
+    let filter = Filter {
+        friendly_name: query.get("FriendlyName").filter(|name| !name.is_empty()).map(str::to_owned),
+        status: query.get("Status").filter(|text| !text.is_empty()).map(status).transpose()?,
+    };
+    let cursor = paging.cursor.as_ref().map(|cursor| {
+        let sid = cursor.key.parse::<AccountSid>();
+        let sid = sid.map_err(|_| ApiError::new(code::PAGE_TOKEN, "Invalid PageToken"))?;
+        Ok::<_, ApiError>((cursor.forward, sid))
+    });
+    let (cursor, limit) = (cursor.transpose()?, paging.size + 1);
+    let (master, parent) = (Arc::clone(accounts.master()), call.caller.account_sid());
+    let read = accounts
+        .store()
+        .read(move |reader| store::family(reader, &master, parent, &filter, cursor, limit));
+    let found = read.await.map_err(store_error)?;
+    let page =
+        paging.page(found, |account| account.sid.to_string(), |account| view(account, &call));
+    Ok(Response::ok(&v2010(&call.request, &paging, "accounts", page)))
+}
+
+async fn create(accounts: Arc<Accounts>, call: Call) -> ApiResult {
+    let made = accounts.create_subaccount(&call.caller.account, name(&call)?).await?;
+    Ok(Response::created(&view(&made, &call)))
+}
+
+async fn fetch(_: Arc<Accounts>, call: Call) -> ApiResult {
+    Ok(Response::ok(&view(&call.caller.account, &call)))
+}
+
+async fn update(accounts: Arc<Accounts>, call: Call) -> ApiResult {
+    let sid = call.caller.account_sid();
+    let given = call.request.form.get("Status").filter(|text| !text.is_empty());
+    let change = Change { friendly_name: name(&call)?, status: given.map(status).transpose()? };
+    let by_parent = call.caller.token_of().is_some_and(|owner| owner != sid);
+    let changed = accounts.change(sid, by_parent, change).await?;
+    Ok(Response::ok(&view(&changed, &call)))
+}
+
+fn name(call: &Call) -> Result<Option<String>, ApiError> {
+    let name = call.request.form.get("FriendlyName").filter(|name| !name.is_empty());
+    if name.is_some_and(|name| name.chars().count() > NAME_MAX) {
+        let text = format!("FriendlyName is longer than {NAME_MAX} characters");
+        return Err(ApiError::new(code::BAD_REQUEST, text));
+    }
+    Ok(name.map(str::to_owned))
+}
+
+fn status(text: &str) -> Result<Status, ApiError> {
+    Status::from_name(text).ok_or_else(|| {
+        let text = format!("Status '{text}' must be active, suspended or closed");
+        ApiError::new(BAD_STATUS, text)
+    })
+}
+
+/// In Twilio's shape. The token is shown to whoever proved to hold it, or the parent's.
+fn view(account: &Account, call: &Call) -> Value {
+    let sid = account.sid.to_string();
+    let root = format!("{LIST}/{sid}");
+    let parts = [
+        ("addresses", "Addresses"),
+        ("applications", "Applications"),
+        ("available_phone_numbers", "AvailablePhoneNumbers"),
+        ("incoming_phone_numbers", "IncomingPhoneNumbers"),
+        ("keys", "Keys"),
+        ("messages", "Messages"),
+        ("outgoing_caller_ids", "OutgoingCallerIds"),
+        ("short_codes", "SMS/ShortCodes"),
+        ("signing_keys", "SigningKeys"),
+    ];
+    let parts = parts.map(|(name, path)| (name.to_owned(), format!("{root}/{path}.json").into()));
+    let by_token = call.caller.token_of().is_some();
+    json!({
+        "sid": sid,
+        "owner_account_sid": account.parent.unwrap_or(account.sid).to_string(),
+        "friendly_name": account.friendly_name,
+        "status": account.status.name(),
+        "type": account.kind.name(),
+        "auth_token": by_token.then(|| account.auth_token.expose()),
+        "date_created": account.created_at.to_rfc2822(),
+        "date_updated": account.updated_at.to_rfc2822(),
+        "uri": format!("{root}.json"),
+        "subresource_uris": parts.into_iter().collect::<serde_json::Map<String, Value>>(),
+    })
+}
