@@ -60,7 +60,8 @@ pub enum AccountAction {
 /// What can be done with numbers.
 #[derive(Subcommand)]
 pub enum NumberAction {
-    /// Add the numbers of a CSV file to the inventory: `number,country,kind,region,locality,capabilities`.
+    /// Add the numbers of a CSV file to the inventory:
+    /// `number,country,kind,region,locality,capabilities`.
     Import {
         /// The file.
         file: PathBuf,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{AccountSid, ApiError, code};
+use base::{ApiError, code};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -42,12 +42,7 @@ async fn list(accounts: Arc<Accounts>, call: Call) -> ApiResult {
         friendly_name: query.get("FriendlyName").filter(|name| !name.is_empty()).map(str::to_owned),
         status: query.get("Status").filter(|text| !text.is_empty()).map(status).transpose()?,
     };
-    let cursor = paging.cursor.as_ref().map(|cursor| {
-        let sid = cursor.key.parse::<AccountSid>();
-        let sid = sid.map_err(|_| ApiError::new(code::PAGE_TOKEN, "Invalid PageToken"))?;
-        Ok::<_, ApiError>((cursor.forward, sid))
-    });
-    let (cursor, limit) = (cursor.transpose()?, paging.size + 1);
+    let (cursor, limit) = (paging.neighbour()?, paging.size + 1);
     let (master, parent) = (Arc::clone(accounts.master()), call.caller.account_sid());
     let read = accounts
         .store()

@@ -30,8 +30,8 @@ impl Verb {
     }
 }
 
-/// The right to do one thing to one kind of resource. Its text, `/twilio/messaging/messages/create`,
-/// is what a restricted key's policy lists.
+/// The right to do one thing to one kind of resource. Its text, like
+/// `/twilio/messaging/messages/create`, is what a restricted key's policy lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Permission {
     /// `messaging/messages`: product and resource.

@@ -3,61 +3,23 @@
 //! not idempotent, and repeats receipts until they are acknowledged.
 
 mod receipts;
+mod store;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use ::store::{Batch, Migration, Query, Row, Store, StoreError, Tx, Value};
-use base::{HandsetMessageSid, Instant, Sid};
+use ::store::{Batch, Store, StoreError, Tx};
+use base::{HandsetMessageSid, Instant};
 
 use crate::carriers::faults::{Decision, FaultPlan};
 use crate::carriers::sim::receipts::{Group, Pending, Receipts};
 use crate::carriers::{Acknowledge, CarrierEvent, EventSink, Inbound, Submission, SubmitOutcome};
 
-/// The carrier's own tables.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "carriers.sim/1",
-    sql: "
-    CREATE TABLE handset_messages (
-        sid {blob} NOT NULL PRIMARY KEY,
-        handset {text} NOT NULL,
-        peer {text} NOT NULL,
-        outgoing {int} NOT NULL,
-        body {text} NOT NULL,
-        media {text} NOT NULL,
-        received_at {int} NOT NULL
-    ) {clustered};
-    CREATE INDEX handset_messages_by_handset ON handset_messages (handset, sid);
-    CREATE TABLE handset_receipts (
-        id {blob} NOT NULL PRIMARY KEY,
-        due_at {int} NOT NULL,
-        receipts {blob} NOT NULL
-    ) {clustered};
-    ",
-}];
+pub use store::{HandsetMessage, MIGRATIONS};
 
 /// Submissions without an answer at most.
 const WINDOW_MAX: usize = 2_000;
-
-/// A message on a handset.
-#[derive(Clone, Debug)]
-pub struct HandsetMessage {
-    /// The carrier's id of it.
-    pub sid: HandsetMessageSid,
-    /// The handset's number.
-    pub handset: String,
-    /// The other side.
-    pub peer: String,
-    /// Whether the handset sent it.
-    pub outgoing: bool,
-    /// The text.
-    pub body: String,
-    /// Addresses of media.
-    pub media: Vec<String>,
-    /// When it arrived.
-    pub received_at: Instant,
-}
 
 /// The carrier of `dev`.
 pub struct SimCarrier {
@@ -82,7 +44,7 @@ impl SimCarrier {
             let carrier = carrier.clone();
             let inbox = Batch::new(store.clone(), move |tx, arriving: Vec<Arriving>| {
                 let count = arriving.len();
-                let (events, groups) = receive(tx, &arriving)?;
+                let (events, groups) = receive(tx, arriving)?;
                 let carrier = carrier.clone();
                 tx.after_commit(move || {
                     if let Some(carrier) = carrier.upgrade() {
@@ -151,43 +113,33 @@ impl SimCarrier {
 /// receipts that will follow.
 fn receive(
     tx: &mut Tx<'_>,
-    arriving: &[Arriving],
+    arriving: Vec<Arriving>,
 ) -> Result<(Vec<CarrierEvent>, Vec<Group>), StoreError> {
     let now = tx.now();
-    let sids: Vec<HandsetMessageSid> = arriving.iter().map(|_| tx.new_sid()).collect();
-    let keys: Vec<[u8; 16]> = sids.iter().map(|sid| sid.bytes()).collect();
-    let media: Vec<String> = arriving.iter().map(|a| a.submission.media.join("\n")).collect();
-    let mut values = Vec::with_capacity(arriving.len() * INSERT_WIDTH);
+    let mut messages = Vec::with_capacity(arriving.len());
+    let mut answered = Vec::with_capacity(arriving.len());
     let mut by_due: BTreeMap<Instant, Vec<Pending>> = BTreeMap::new();
-    for (index, (arriving, sid)) in arriving.iter().zip(&sids).enumerate() {
-        let submission = &arriving.submission;
-        values.extend([
-            Value::Blob(&keys[index]),
-            (&submission.to).into(),
-            (&submission.from).into(),
-            Value::Int(0),
-            (&submission.body).into(),
-            (&media[index]).into(),
-            now.into(),
-        ]);
-        if let Some((after, error)) = arriving.receipt {
-            let pending =
-                Pending { sid: *sid, key: submission.key, error, copies: arriving.copies };
-            by_due.entry(now + after).or_default().push(pending);
+    for Arriving { submission, receipt, copies } in arriving {
+        let (key, sid) = (submission.key, tx.new_sid::<HandsetMessageSid>());
+        if let Some((after, error)) = receipt {
+            by_due.entry(now + after).or_default().push(Pending { sid, key, error, copies });
         }
+        let outcome = SubmitOutcome::Taken { reference: sid.to_string() };
+        answered.push(CarrierEvent::Answered { key, outcome });
+        messages.push(HandsetMessage {
+            sid,
+            handset: submission.to,
+            peer: submission.from,
+            outgoing: false,
+            body: submission.body,
+            media: submission.media,
+            received_at: now,
+        });
     }
-    tx.execute_many(INSERT, INSERT_WIDTH, &values)?;
+    store::insert(tx, &messages)?;
     let groups = receipts::write(tx, by_due)?;
-    let answered = arriving.iter().zip(&sids).map(|(arriving, sid)| CarrierEvent::Answered {
-        key: arriving.submission.key,
-        outcome: SubmitOutcome::Taken { reference: sid.to_string() },
-    });
-    Ok((answered.collect(), groups))
+    Ok((answered, groups))
 }
-
-const INSERT: &str = "INSERT INTO handset_messages (sid, handset, peer, outgoing, body, media, \
-                      received_at) VALUES (?, ?, ?, ?, ?, ?, ?)";
-const INSERT_WIDTH: usize = 7;
 
 impl SimCarrier {
     /// Brings receipts as they become due until the program ends. Runs beside the store.
@@ -204,53 +156,25 @@ impl SimCarrier {
         body: String,
         media: Vec<String>,
     ) -> Result<HandsetMessageSid, StoreError> {
-        let inbound = (from.clone(), to.clone(), body.clone(), media.clone());
-        let sid = self
+        let message = Inbound { from, to, body, media, id: String::new() };
+        let (inbound, sid) = self
             .store
             .write(move |tx| {
-                let (from, to, body, media) = inbound;
-                let (sid, now) = (tx.new_sid::<HandsetMessageSid>(), tx.now());
-                tx.execute(
-                    INSERT,
-                    &[
-                        (&sid.bytes()).into(),
-                        (&from).into(),
-                        (&to).into(),
-                        Value::Int(1),
-                        (&body).into(),
-                        (&media.join("\n")).into(),
-                        now.into(),
-                    ],
-                )?;
-                Ok::<_, StoreError>(sid)
+                let (sid, received_at) = (tx.new_sid(), tx.now());
+                let Inbound { from, to, body, media, .. } = message.clone();
+                let (handset, peer, outgoing) = (from, to, true);
+                let kept =
+                    HandsetMessage { sid, handset, peer, outgoing, body, media, received_at };
+                store::insert(tx, &[kept])?;
+                Ok::<_, StoreError>((Inbound { id: sid.to_string(), ..message }, sid))
             })
             .await?;
-        let inbound = Inbound { from, to, body, media, id: sid.to_string() };
         self.tell(vec![CarrierEvent::Inbound(inbound, Acknowledge::unneeded())]);
         Ok(sid)
     }
 
     /// What a handset received (and sent), oldest first.
     pub async fn inbox(&self, handset: String) -> Result<Vec<HandsetMessage>, StoreError> {
-        self.store
-            .read(move |reader| {
-                let sql = "SELECT sid, handset, peer, outgoing, body, media, received_at \
-                           FROM handset_messages WHERE handset = ? AND outgoing = 0 ORDER BY sid";
-                reader.rows(sql, &[(&handset).into()], handset_message)
-            })
-            .await
+        self.store.read(move |reader| store::inbox(reader, &handset)).await
     }
-}
-
-fn handset_message(row: &Row<'_>) -> Result<HandsetMessage, StoreError> {
-    let media = row.text(5)?;
-    Ok(HandsetMessage {
-        sid: row.sid(0)?,
-        handset: row.text(1)?,
-        peer: row.text(2)?,
-        outgoing: row.bool(3)?,
-        body: row.text(4)?,
-        media: media.lines().map(str::to_owned).collect(),
-        received_at: row.instant(6)?,
-    })
 }

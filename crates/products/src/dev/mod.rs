@@ -1,4 +1,5 @@
-//! The development contract: handsets, clock, faults and the ledger's counters. Mounted by `dev`, never by `serve`.
+//! The development contract: handsets, clock, faults and the ledger's counters. Mounted by
+//! `dev`, never by `serve`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -65,6 +65,14 @@ impl Paging {
         Ok(Self { size, number, cursor })
     }
 
+    /// The direction, and the SID of the neighbouring row, of lists that are ordered by SID.
+    pub fn neighbour<T: std::str::FromStr>(&self) -> Result<Option<(bool, T)>, ApiError> {
+        let Some(cursor) = &self.cursor else { return Ok(None) };
+        let sid = cursor.key.parse();
+        let sid = sid.map_err(|_| ApiError::new(code::PAGE_TOKEN, "Invalid PageToken"))?;
+        Ok(Some((cursor.forward, sid)))
+    }
+
     /// Whether rows are read backwards (and must be turned round).
     pub fn backwards(&self) -> bool {
         self.cursor.as_ref().is_some_and(|cursor| !cursor.forward)
@@ -97,11 +105,11 @@ impl Cursor {
         let (forward, key) = match token.split_at_checked(2) {
             Some(("PA", key)) => (true, key),
             Some(("PB", key)) => (false, key),
-            _ => return Err(ApiError::new(21481, "Invalid PageToken")),
+            _ => return Err(ApiError::new(code::PAGE_TOKEN, "Invalid PageToken")),
         };
         let fine = !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
         if !fine {
-            return Err(ApiError::new(21481, "Invalid PageToken"));
+            return Err(ApiError::new(code::PAGE_TOKEN, "Invalid PageToken"));
         }
         Ok(Self { forward, key: key.to_owned() })
     }

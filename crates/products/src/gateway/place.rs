@@ -40,7 +40,7 @@ const HOSTS: [&str; 32] = [
 /// What was found, and what links in the answer must begin with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// `api`, `messaging`, `sendgrid`, …; empty for routes of Trunkline itself (`/dev`, `/healthz`).
+    /// `api`, `messaging`, `sendgrid`, …; empty for Trunkline's own routes (`/dev`, `/healthz`).
     pub product: &'static str,
     /// `http://localhost:8080/messaging`: scheme, host and prefix that the client used.
     pub root: String,

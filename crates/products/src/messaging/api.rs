@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{ApiError, Currency, Instant, MessageSid, Money, code};
+use base::{ApiError, Currency, Instant, Money, code};
 use http::Method;
 use ring::digest;
 
@@ -188,16 +188,7 @@ async fn list_messages(state: Arc<Messaging>, call: Call) -> ApiResult {
     let paging = Paging::of(&call.request)?;
     let filter = filter_of(&call.request)?;
     let account = call.caller.account_sid();
-    let cursor = match &paging.cursor {
-        None => None,
-        Some(cursor) => {
-            let sid: MessageSid = cursor
-                .key
-                .parse()
-                .map_err(|_| ApiError::new(code::PAGE_TOKEN, "Invalid PageToken"))?;
-            Some((cursor.forward, sid))
-        }
-    };
+    let cursor = paging.neighbour()?;
     let limit = paging.size + 1;
     let read = state.store.read(move |reader| store::list(reader, account, &filter, cursor, limit));
     let messages = read.await.map_err(store_error)?;

@@ -41,12 +41,8 @@ pub fn is_verified(
     account: AccountSid,
     number: &str,
 ) -> Result<bool, StoreError> {
-    let sql =
-        "SELECT 1 FROM resource_keys WHERE account = ? AND kind = ? AND field = ? AND value = ?";
-    let account = base::Sid::bytes(account);
-    let params =
-        [(&account).into(), "outgoing_caller_id".into(), "PhoneNumber".into(), number.into()];
-    Ok(query.row(sql, &params, |row| row.int(0))?.is_some())
+    let field = "PhoneNumber";
+    crate::resource::store::has(query, &OUTGOING_CALLER_ID, account, field, number)
 }
 
 /// Notes that a number was proved to belong to the account's owner.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{AnySid, ApiError, MasterKey, Params, Sid, code};
+use base::{AnySid, ApiError, MasterKey, Params, Sid};
 use http::Method;
 use serde_json::{Map, Value};
 use store::{Store, Tx};
@@ -111,16 +111,7 @@ pub async fn list_page(shared: Arc<Shared>, call: Call, resource: &'static Resou
             Some(((*name).to_owned(), value.to_owned()))
         })
         .collect();
-    let cursor = match &paging.cursor {
-        None => None,
-        Some(cursor) => {
-            let sid = cursor.key.parse();
-            Some((
-                cursor.forward,
-                sid.map_err(|_| ApiError::new(code::PAGE_TOKEN, "Invalid PageToken"))?,
-            ))
-        }
-    };
+    let cursor = paging.neighbour()?;
     let limit = paging.size + 1;
     let read = shared
         .store

@@ -32,6 +32,21 @@ pub fn find_anywhere(
     query.row(&sql, &[(&sid.bytes).into(), resource.kind.into()], |row| from_row(row, resource))
 }
 
+/// Whether the account holds a document whose unique or filtered field has this value.
+pub fn has(
+    query: &mut impl Query,
+    resource: &Resource,
+    account: AccountSid,
+    field: &str,
+    value: &str,
+) -> Result<bool, StoreError> {
+    let sql =
+        "SELECT 1 FROM resource_keys WHERE account = ? AND kind = ? AND field = ? AND value = ?";
+    let account = account.bytes();
+    let params = [(&account).into(), resource.kind.into(), field.into(), value.into()];
+    Ok(query.row(sql, &params, |row| row.int(0))?.is_some())
+}
+
 /// A page of an account's documents, newest first, or the other way round.
 pub fn list(
     query: &mut impl Query,

@@ -48,7 +48,8 @@ impl Role {
         match self {
             Self::Writer => {
                 "SET plan_cache_mode = force_generic_plan; SET enable_hashjoin = off; \
-                 SET enable_mergejoin = off; SET enable_seqscan = off; SET synchronous_commit = on; \
+                 SET enable_mergejoin = off; SET enable_seqscan = off; \
+                 SET synchronous_commit = on; \
                  SET idle_in_transaction_session_timeout = '5s'"
             }
             Self::Reader => {

@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use ::store::{Batch, Query, Row, Store, StoreError, Tx, Value};
+use ::store::{Batch, Store, StoreError, Tx};
 use base::{EventSid, HandsetMessageSid, Instant, Sid};
 use tokio::sync::mpsc;
 
+use crate::carriers::sim::store;
 use crate::carriers::{Acknowledge, CarrierEvent, Receipt, ReceiptStatus};
 
 /// The pause before receipts that were not acknowledged are brought again.
@@ -44,10 +45,7 @@ pub(super) fn write(
     let mut groups = Vec::with_capacity(by_due.len());
     for (due_at, receipts) in by_due {
         let id = tx.new_sid::<EventSid>().bytes();
-        tx.execute(
-            "INSERT INTO handset_receipts (id, due_at, receipts) VALUES (?, ?, ?)",
-            &[(&id).into(), due_at.into(), (&pack(&receipts)).into()],
-        )?;
+        store::insert_receipts(tx, id, due_at, &pack(&receipts))?;
         groups.push(Group { id, due_at, receipts });
     }
     Ok(groups)
@@ -79,9 +77,9 @@ fn unpack(packed: &[u8]) -> Option<Vec<Pending>> {
     packed.chunks(PACKED).map(one).collect()
 }
 
-fn from_row(row: &Row<'_>) -> Result<Group, StoreError> {
-    let receipts = unpack(&row.blob(2)?).ok_or(StoreError::Corrupt("receipts of handsets"))?;
-    Ok(Group { id: row.bytes16(0)?, due_at: row.instant(1)?, receipts })
+fn opened((id, due_at, packed): store::OpenReceipts) -> Result<Group, StoreError> {
+    let receipts = unpack(&packed).ok_or(StoreError::Corrupt("receipts of handsets"))?;
+    Ok(Group { id, due_at, receipts })
 }
 
 /// All receipts that are open.
@@ -95,8 +93,7 @@ pub(super) struct Receipts {
 impl Receipts {
     pub(super) fn new(store: Store) -> Arc<Self> {
         let settled = Batch::new(store.clone(), |tx, ids: Vec<[u8; 16]>| {
-            let values: Vec<Value<'_>> = ids.iter().map(Value::from).collect();
-            tx.execute_many("DELETE FROM handset_receipts WHERE id = ?", 1, &values)?;
+            store::delete_receipts(tx, &ids)?;
             Ok(vec![(); ids.len()])
         });
         let (coming, mailbox) = mpsc::unbounded_channel();
@@ -146,8 +143,10 @@ impl Receipts {
     }
 
     async fn load(&self) -> Vec<Group> {
-        let sql = "SELECT id, due_at, receipts FROM handset_receipts ORDER BY id";
-        let read = self.store.read(move |reader| reader.rows(sql, &[], from_row)).await;
+        let read = self
+            .store
+            .read(|reader| store::open_receipts(reader)?.into_iter().map(opened).collect())
+            .await;
         read.unwrap_or_else(|error| {
             tracing::error!(%error, "open receipts could not be loaded");
             Vec::new()

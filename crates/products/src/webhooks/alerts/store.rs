@@ -1,0 +1,127 @@
+//! The SQL of alerts.
+
+use ::store::{Migration, Query, Row, StoreError, Tx, Value};
+use base::{AccountSid, AnySid, Instant, NotificationSid, Sid};
+
+/// The table.
+pub const MIGRATIONS: &[Migration] = &[Migration {
+    name: "webhooks.alerts/1",
+    sql: "
+    CREATE TABLE alerts (
+        account {blob} NOT NULL,
+        sid {blob} NOT NULL,
+        resource {blob} NOT NULL,
+        code {int} NOT NULL,
+        warning {int} NOT NULL,
+        method {text} NOT NULL,
+        url {text} NOT NULL,
+        message {text} NOT NULL,
+        created_at {int} NOT NULL,
+        PRIMARY KEY (account, sid)
+    ) {clustered};
+    ",
+}];
+
+/// An alert about to be raised.
+#[derive(Clone, Debug)]
+pub struct NewAlert {
+    /// Whose application it is about.
+    pub account: AccountSid,
+    /// The message or call that was being handled.
+    pub resource: AnySid,
+    /// Twilio's code.
+    pub code: u32,
+    /// Whether it was carried on in spite of it.
+    pub warning: bool,
+    /// How the application was asked.
+    pub method: &'static str,
+    /// Where.
+    pub url: String,
+    /// What was wrong.
+    pub message: String,
+}
+
+/// Raises alerts.
+pub fn raise(tx: &mut Tx<'_>, alerts: &[NewAlert]) -> Result<(), StoreError> {
+    let now = tx.now();
+    for alert in alerts {
+        let sid: NotificationSid = tx.new_sid();
+        tx.execute(
+            "INSERT INTO alerts (account, sid, resource, code, warning, method, url, message, \
+             created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            &[
+                (&alert.account.bytes()).into(),
+                (&sid.bytes()).into(),
+                (&alert.resource.to_bytes18()).into(),
+                alert.code.into(),
+                alert.warning.into(),
+                alert.method.into(),
+                (&alert.url).into(),
+                (&alert.message).into(),
+                now.into(),
+            ],
+        )?;
+    }
+    Ok(())
+}
+
+/// An alert as it was raised.
+pub(super) struct Alert {
+    pub(super) account: AccountSid,
+    pub(super) sid: NotificationSid,
+    pub(super) resource: AnySid,
+    pub(super) code: i64,
+    pub(super) warning: bool,
+    pub(super) method: String,
+    pub(super) url: String,
+    pub(super) message: String,
+    pub(super) created_at: Instant,
+}
+
+const COLUMNS: &str = "account, sid, resource, code, warning, method, url, message, created_at";
+
+fn from_row(row: &Row<'_>) -> Result<Alert, StoreError> {
+    Ok(Alert {
+        account: row.sid(0)?,
+        sid: row.sid(1)?,
+        resource: row.any_sid(2)?,
+        code: row.int(3)?,
+        warning: row.bool(4)?,
+        method: row.text(5)?,
+        url: row.text(6)?,
+        message: row.text(7)?,
+        created_at: row.instant(8)?,
+    })
+}
+
+/// A page of an account's alerts, newest first, or the other way round.
+pub(super) fn list(
+    query: &mut impl Query,
+    account: AccountSid,
+    cursor: Option<(bool, NotificationSid)>,
+    limit: u32,
+) -> Result<Vec<Alert>, StoreError> {
+    let (condition, order) = match cursor {
+        None => ("", "DESC"),
+        Some((true, _)) => (" AND sid < ?", "DESC"),
+        Some((false, _)) => (" AND sid > ?", "ASC"),
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM alerts WHERE account = ?{condition} ORDER BY sid {order} \
+         LIMIT {limit}"
+    );
+    let (account, after) = (account.bytes(), cursor.map(|(_, sid)| sid.bytes()));
+    let mut params: Vec<Value<'_>> = vec![(&account).into()];
+    params.extend(after.as_ref().map(Value::from));
+    query.rows(&sql, &params, from_row)
+}
+
+/// One of an account's alerts.
+pub(super) fn find(
+    query: &mut impl Query,
+    account: AccountSid,
+    sid: NotificationSid,
+) -> Result<Option<Alert>, StoreError> {
+    let sql = format!("SELECT {COLUMNS} FROM alerts WHERE account = ? AND sid = ?");
+    query.row(&sql, &[(&account.bytes()).into(), (&sid.bytes()).into()], from_row)
+}
