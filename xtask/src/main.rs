@@ -1,6 +1,7 @@
 //! Work on the repository itself: benchmarks, tidiness, tables of facts.
 
 mod bench;
+mod facts;
 mod tidy;
 
 use std::process::ExitCode;
@@ -10,8 +11,9 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let outcome = match arguments.first().map(String::as_str) {
         Some("bench") => bench::run(&arguments[1..]),
+        Some("facts") => facts::run(&arguments[1..]),
         Some("tidy") => tidy::run(),
-        _ => Err("usage: cargo xtask tidy | bench [MESSAGES] [PART…]".into()),
+        _ => Err("usage: cargo xtask tidy | facts FOLDER | bench [MESSAGES] [PART…]".into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,9 @@ pub mod numbers;
 pub mod resource;
 pub mod webhooks;
 
+#[cfg(test)]
+mod tests;
+
 use store::Migration;
 
 /// The tables of every product, in the order of the products.

@@ -1,0 +1,4 @@
+//! Tests that read the registry: what holds for every resource and every route.
+
+mod facts;
+mod strangers;
