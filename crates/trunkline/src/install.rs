@@ -11,12 +11,12 @@ use net::{Body, Client, ClientConfig, Clock, Guard, ServerConfig, Service, Syste
 use products::accounts::{self, Accounts};
 use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
 use products::gateway::{Gateway, RateLimit, Response, Routes};
-use products::jobs::{Handler, Jobs};
+use products::jobs::Jobs;
 use products::messaging::{self, Messaging, Prices, work::Context};
 use products::resource::Shared;
 use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
 use products::{dev, numbers};
-use store::{Store, StoreError};
+use store::{Blobs, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -82,6 +82,7 @@ struct Parts {
     accounts: Arc<Accounts>,
     clock: Arc<SystemClock>,
     client: Arc<Client>,
+    blobs: Blobs,
 }
 
 /// Runs until it is told to stop.
@@ -147,7 +148,8 @@ fn open(settings: &Settings, mode: Mode) -> Result<Parts, StartError> {
         StartError::Setting(format!("TRUNKLINE_WEBHOOK_ALLOW: {error}"))
     })?;
     let client = Client::new(ClientConfig { guard, ..ClientConfig::default() });
-    Ok(Parts { store, master, accounts, clock, client })
+    let blobs = Blobs::open(settings.blobs_url.as_deref(), &settings.data)?;
+    Ok(Parts { store, master, accounts, clock, client, blobs })
 }
 
 /// Puts numbers into the inventory and gives the main account its own. Answers one of them.
@@ -197,12 +199,15 @@ fn join(
             move |_| jobs.nudge()
         }),
         carrier,
+        public_url: public_url.into(),
     });
     let (messaging, mailbox) = Messaging::new(messaging::Parts {
         store: parts.store.clone(),
         master: Arc::clone(&parts.master),
         accounts: Arc::clone(&parts.accounts),
         clock: Arc::clone(&clock),
+        client: Arc::clone(&parts.client),
+        blobs: parts.blobs.clone(),
         context: Arc::clone(&context),
     });
     let told = Arc::clone(&messaging);
@@ -227,7 +232,8 @@ fn join(
     };
     tokio::spawn(Arc::clone(&sim).run(Arc::clone(&clock)));
     tokio::spawn(Arc::clone(&messaging).run(Carrier::Sim(sim), run, mailbox));
-    let handlers = vec![inbound_handler(parts, &messaging, public_url)];
+    tokio::spawn(Arc::clone(&messaging).sweep());
+    let handlers = messaging.handlers();
     tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));
     let worker = WorkerConfig {
         store: parts.store.clone(),
@@ -240,19 +246,6 @@ fn join(
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
     Ok(routes)
-}
-
-/// Asks applications about inbound messages.
-fn inbound_handler(parts: &Parts, messaging: &Arc<Messaging>, public_url: &str) -> Handler {
-    let (messaging, client) = (Arc::clone(messaging), Arc::clone(&parts.client));
-    let public_url: Arc<str> = public_url.into();
-    Handler {
-        kind: messaging::work::INBOUND_JOB,
-        run: Box::new(move |job| {
-            let (messaging, client) = (Arc::clone(&messaging), Arc::clone(&client));
-            Box::pin(messaging.do_inbound(client, Arc::clone(&public_url), job))
-        }),
-    }
 }
 
 /// Adds the routes of everything that is declared.

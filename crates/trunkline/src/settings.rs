@@ -26,6 +26,10 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_DATABASE_URL")]
     pub database_url: Option<String>,
 
+    /// `file:///folder` for media; without it the folder `blobs` of the data folder.
+    #[arg(long, env = "TRUNKLINE_BLOBS_URL")]
+    pub blobs_url: Option<String>,
+
     /// Account SID of the main account; made on the first start when absent.
     #[arg(long, env = "TRUNKLINE_ACCOUNT_SID")]
     pub account_sid: Option<String>,

@@ -29,6 +29,8 @@ assert number.capabilities["sms"] and number.sms_method == "POST", number.capabi
 number.update(sms_url=sink.url + "/sms?shop=1", sms_fallback_url=sink.url + "/fallback")
 
 # TwiML: messages, media, redirect.
+sink.answers["/photo.jpg"] = (200, "image/jpeg", b"\xff\xd8 a photo")
+sink.answers["/cat.png"] = (200, "image/png", b"\x89PNG a cat")
 sink.answers["/sms"] = (200, XML, "<Response><Message>one</Message><Message statusCallback='/told'><Body>two</Body><Media>/cat.png</Media></Message><Redirect>/next</Redirect></Response>")
 sink.answers["/next"] = (200, XML, "<Response><Message>three</Message></Response>")
 says("Hi there", mediaUrl=sink.url + "/photo.jpg")
@@ -40,6 +42,9 @@ assert (form["From"], form["To"], form["Body"]) == (PHONE, OURS, "Hi there"), fo
 assert form["MessageSid"] == form["SmsSid"] == form["SmsMessageSid"] and form["MessageSid"].startswith("MM")
 assert (form["NumMedia"], form["SmsStatus"], form["ApiVersion"]) == ("1", "received", "2010-04-01")
 assert form["MediaContentType0"] == "image/jpeg" and form["MediaUrl0"].startswith(BASE), form
+photo = requests.get(form["MediaUrl0"], timeout=10)
+assert (photo.content, photo.headers["Content-Type"]) == (b"\xff\xd8 a photo", "image/jpeg"), photo.text
+assert [m["media"] for m in handset(PHONE) if m["body"] == "two"][0][0].startswith(BASE), handset(PHONE)
 assert "I-Twilio-Idempotency-Token" in asked["headers"]
 received = api.messages(form["MessageSid"]).fetch()
 assert (received.direction, received.status, received.body) == ("inbound", "received", "Hi there")

@@ -30,13 +30,14 @@ smart = api.messages.create(to="+15558675311", from_=OURS, body="“x” " * 30,
 assert smart.num_segments == "1", smart.num_segments
 alpha = api.messages.create(to="+15558675311", from_="Acme Shop", body="hi")
 assert alpha.from_ == "Acme Shop"
+sink.answers["/cat.png"], sink.answers["/dog.jpg"] = (200, "image/png", b"a cat"), (200, "image/jpeg", b"a dog")
 mms = api.messages.create(to="+15558675312", from_=OURS, media_url=[sink.url + "/cat.png", sink.url + "/dog.jpg"])
 assert mms.sid.startswith("MM") and mms.num_media == "2", mms.sid
 media = mms.media.list()
 assert len(media) == 2 and {m.content_type for m in media} == {"image/png", "image/jpeg"}, media
 assert media[0].parent_sid == mms.sid and mms.media(media[0].sid).fetch().sid == media[0].sid
 arrived = wait_for("the media message", lambda: handset("+15558675312"))
-assert arrived[0]["media"] == [sink.url + "/cat.png", sink.url + "/dog.jpg"], arrived
+assert [requests.get(url, timeout=10).content for url in arrived[0]["media"]] == [b"a cat", b"a dog"], arrived
 
 # Lists: pages, streams, filters.
 for number in range(25):

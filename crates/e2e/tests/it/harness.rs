@@ -97,6 +97,7 @@ impl Trunkline {
 
     fn run(&self, mut command: Command, script: &str) {
         command.env("BASE_URL", &self.address).env("ACCOUNT_SID", ACCOUNT).env("AUTH_TOKEN", TOKEN);
+        command.env("DATA", &self.folder);
         command.env("TEST_ACCOUNT_SID", TEST_ACCOUNT).env("PYTHONDONTWRITEBYTECODE", "1");
         for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
             command.env_remove(name);

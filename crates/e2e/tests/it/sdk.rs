@@ -38,6 +38,11 @@ fn numbers_applications_addresses_and_keys() {
 }
 
 #[test]
+fn media_is_fetched_kept_served_and_removed() {
+    Trunkline::start(Engine::Sqlite).python("media.py");
+}
+
+#[test]
 fn subaccounts_tokens_and_keys() {
     Trunkline::start(Engine::Sqlite).python("accounts.py");
 }

@@ -1,5 +1,7 @@
 //! Answers: JSON in Twilio's shape, or bytes.
 
+use std::borrow::Cow;
+
 use base::ApiError;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header};
@@ -15,7 +17,7 @@ pub struct Response {
     /// 200, 201, 204, …
     pub status: StatusCode,
     /// `application/json` unless said otherwise.
-    pub content_type: &'static str,
+    pub content_type: Cow<'static, str>,
     /// Further headers.
     pub headers: Vec<(&'static str, String)>,
     /// The bytes, or a stream of them.
@@ -52,7 +54,12 @@ impl Response {
     }
 
     /// Any status with any bytes.
-    pub fn bytes(status: StatusCode, content_type: &'static str, body: Bytes) -> Self {
+    pub fn bytes(
+        status: StatusCode,
+        content_type: impl Into<Cow<'static, str>>,
+        body: Bytes,
+    ) -> Self {
+        let content_type = content_type.into();
         Self { status, content_type, headers: Vec::new(), body: Body::Full(body) }
     }
 
@@ -82,7 +89,12 @@ impl Response {
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         if self.status != StatusCode::NO_CONTENT {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(self.content_type));
+            let content_type = match self.content_type {
+                Cow::Borrowed(text) => HeaderValue::from_static(text),
+                Cow::Owned(text) => HeaderValue::from_str(&text)
+                    .unwrap_or(HeaderValue::from_static("application/octet-stream")),
+            };
+            headers.insert(header::CONTENT_TYPE, content_type);
         }
         for (name, value) in self.headers {
             match HeaderValue::from_str(&value) {

@@ -29,20 +29,20 @@ pub fn routes(routes: &mut Routes, state: &Arc<Messaging>) {
         routes.on("api", method, path, permission, state, handler);
     };
     type Handler = fn(Arc<Messaging>, Call) -> crate::gateway::Answering;
-    let list: [(Method, &str, Permission, Handler); 9] = [
+    let list: [(Method, &str, Permission, Handler); 8] = [
         (Method::POST, LIST, on(MESSAGES, Verb::Create), |s, c| Box::pin(create(s, c))),
         (Method::GET, LIST, on(MESSAGES, Verb::List), |s, c| Box::pin(list_messages(s, c))),
         (Method::GET, ONE, on(MESSAGES, Verb::Read), |s, c| Box::pin(fetch(s, c))),
         (Method::POST, ONE, on(MESSAGES, Verb::Update), |s, c| Box::pin(update(s, c))),
         (Method::DELETE, ONE, on(MESSAGES, Verb::Delete), |s, c| Box::pin(delete(s, c))),
         (Method::GET, MEDIA_LIST, on(MEDIA, Verb::List), |s, c| Box::pin(list_media(s, c))),
-        (Method::GET, MEDIA_ONE, on(MEDIA, Verb::Read), |s, c| Box::pin(fetch_media(s, c))),
         (Method::DELETE, MEDIA_ONE, on(MEDIA, Verb::Delete), |s, c| Box::pin(delete_media(s, c))),
         (Method::POST, FEEDBACK, on(MESSAGES, Verb::Update), |s, c| Box::pin(feedback(s, c))),
     ];
     for (method, path, permission, handler) in list {
         add(method, path, permission, handler);
     }
+    routes.open("api", Method::GET, MEDIA_ONE, state, fetch_media);
 }
 
 async fn create(state: Arc<Messaging>, call: Call) -> ApiResult {
@@ -284,20 +284,22 @@ async fn one_media(state: &Messaging, call: &Call) -> Result<store::Media, ApiEr
     found.ok_or_else(|| call.request.not_found())
 }
 
-/// With `.json` the resource; without it the file itself, as Twilio does.
-async fn fetch_media(state: Arc<Messaging>, call: Call) -> ApiResult {
-    let media = one_media(&state, &call).await?;
-    if call.request.path.ends_with(".json") {
-        return Ok(Response::ok(&view::media(&media)));
+/// With `.json` the resource, for its account; without it the file itself, for whoever knows the
+/// address, as Twilio does.
+async fn fetch_media(state: Arc<Messaging>, request: Request) -> ApiResult {
+    if !request.path.ends_with(".json") {
+        let key = MessageKey { account: request.sid("AccountSid")?, sid: request.sid("Sid")? };
+        return state.media_content(key, request.sid("MediaSid")?, request.not_found()).await;
     }
-    state.media_content(&media).await
+    let caller = state.accounts.authenticate(&request).await?;
+    caller.require(Permission::new(MEDIA, Verb::Read))?;
+    let media = one_media(&state, &Call { caller, request }).await?;
+    Ok(Response::ok(&view::media(&media)))
 }
 
 async fn delete_media(state: Arc<Messaging>, call: Call) -> ApiResult {
     let media = one_media(&state, &call).await?;
-    let unit =
-        move |tx: &mut ::store::Tx<'_>| store::delete_media(tx, media.message, Some(media.sid));
-    state.store.write(unit).await.map_err(store_error)?;
+    state.remove_media(media.message, media.sid).await?;
     Ok(Response::deleted())
 }
 

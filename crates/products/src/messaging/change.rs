@@ -1,20 +1,20 @@
 //! Changes that the API asks of a message: cancel, redact, remove, feedback.
 
+use std::sync::Arc;
+
 use ::store::{NewEvent, StoreError, Tx};
-use base::{AnySid, ApiError};
-use http::StatusCode;
+use base::{AnySid, ApiError, MediaSid};
 
 use crate::accounts::store_error;
-use crate::gateway::{ApiResult, Response};
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::worker::Event;
-use crate::messaging::{Messaging, store, work};
+use crate::messaging::{Messaging, media, store, work};
 use crate::webhooks;
 
 impl Messaging {
     /// Calls back a message that was not sent yet.
     pub(super) async fn cancel(&self, key: MessageKey) -> Result<Option<Message>, ApiError> {
-        let context = std::sync::Arc::clone(&self.context);
+        let context = Arc::clone(&self.context);
         let unit = move |tx: &mut Tx<'_>| {
             let Some(message) = store::find(tx, key)? else { return Ok(Ok(None)) };
             if !message.status.may_become(Status::Canceled) || message.status == Status::Sent {
@@ -35,11 +35,12 @@ impl Messaging {
 
     /// Destroys the key of a message's content, here and in what was recorded of its webhooks.
     pub(super) async fn redact(&self, key: MessageKey) -> Result<Option<Message>, ApiError> {
+        let context = Arc::clone(&self.context);
         let unit = move |tx: &mut Tx<'_>| {
             let Some(message) = store::find(tx, key)? else { return Ok(None) };
             let event = note(tx, &message, "messaging.message.redacted")?;
             store::redact(tx, key, event)?;
-            store::delete_media(tx, key, None)?;
+            drop_media(tx, &context, key)?;
             webhooks::store::redact(tx, AnySid::from(key.sid))?;
             store::find(tx, key)
         };
@@ -48,11 +49,12 @@ impl Messaging {
 
     /// Removes a message with its media.
     pub(super) async fn remove(&self, key: MessageKey) -> Result<(), ApiError> {
+        let context = Arc::clone(&self.context);
         let unit = move |tx: &mut Tx<'_>| {
             if let Some(message) = store::find(tx, key)? {
                 note(tx, &message, "messaging.message.deleted")?;
             }
-            store::delete_media(tx, key, None)?;
+            drop_media(tx, &context, key)?;
             webhooks::store::redact(tx, AnySid::from(key.sid))?;
             store::delete(tx, key)
         };
@@ -81,12 +83,31 @@ impl Messaging {
         self.store.write::<_, StoreError, _>(unit).await.map_err(store_error)
     }
 
-    /// The bytes of a media file: from the blobs when it was stored, else a way to its source.
-    pub(super) async fn media_content(&self, media: &store::Media) -> ApiResult {
-        let response =
-            Response::bytes(StatusCode::TEMPORARY_REDIRECT, "text/plain", bytes::Bytes::new());
-        Ok(response.with("location", media.source.clone()))
+    /// Removes one media file.
+    pub(super) async fn remove_media(
+        &self,
+        key: MessageKey,
+        sid: MediaSid,
+    ) -> Result<(), ApiError> {
+        let nudge = Arc::clone(&self.context.nudge);
+        let unit = move |tx: &mut Tx<'_>| {
+            store::delete_media(tx, key, Some(sid))?;
+            let job = media::remove_later(tx, key, Some(sid))?;
+            tx.after_commit(move || nudge(job));
+            Ok(())
+        };
+        self.store.write::<_, StoreError, _>(unit).await.map_err(store_error)
     }
+}
+
+/// Removes the media files of a message: the rows now, the blobs soon after.
+fn drop_media(tx: &mut Tx<'_>, context: &work::Context, key: MessageKey) -> Result<(), StoreError> {
+    if store::delete_media(tx, key, None)? == 0 {
+        return Ok(());
+    }
+    let (job, nudge) = (media::remove_later(tx, key, None)?, Arc::clone(&context.nudge));
+    tx.after_commit(move || nudge(job));
+    Ok(())
 }
 
 fn note(tx: &mut Tx<'_>, message: &Message, kind: &'static str) -> Result<(i64, i64), StoreError> {

@@ -14,7 +14,7 @@ use url::Url;
 use crate::accounts::{Kind, Status as AccountStatus};
 use crate::messaging::model::{Direction, Draft, Idempotency, Message, MessageKey};
 use crate::messaging::opt_words::Word;
-use crate::messaging::{Messaging, numbers_of, rules, store, work};
+use crate::messaging::{Messaging, media, numbers_of, rules, store, work};
 use crate::numbers::{self, MessageHooks};
 use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::params::{Form, InboundMessage, inbound_message};
@@ -33,13 +33,8 @@ struct Asking {
 
 impl Messaging {
     /// Does the job of an inbound message. Safe to repeat: replies carry idempotency keys.
-    pub async fn do_inbound(
-        self: Arc<Self>,
-        client: Arc<Client>,
-        public_url: Arc<str>,
-        job: Job,
-    ) -> Result<(), StoreError> {
-        let Some(asking) = self.prepare(&job, &public_url).await? else { return Ok(()) };
+    pub(super) async fn do_inbound(self: Arc<Self>, job: Job) -> Result<(), StoreError> {
+        let Some(asking) = self.prepare(&job).await? else { return Ok(()) };
         if let Some(word) = asking.word {
             let reply = ReplyMessage::of_text(word.answer().to_owned());
             // People who left may still be told that they did. A refusal (a trial, a number that
@@ -56,7 +51,7 @@ impl Messaging {
             match output {
                 Output::Fetch(hook, extra) => {
                     method = if hook.get { "GET" } else { "POST" };
-                    let input = fetch(&client, &asking, &hook, extra).await;
+                    let input = fetch(&self.client, &asking, &hook, extra).await;
                     interpreter.handle(Instant::default(), input);
                 }
                 Output::Send(message) => {
@@ -81,7 +76,7 @@ impl Messaging {
         Ok(())
     }
 
-    async fn prepare(&self, job: &Job, public_url: &str) -> Result<Option<Asking>, StoreError> {
+    async fn prepare(&self, job: &Job) -> Result<Option<Asking>, StoreError> {
         let payload: serde_json::Value = serde_json::from_str(&job.payload).unwrap_or_default();
         let sid: Option<MessageSid> = payload["message"].as_str().and_then(|sid| sid.parse().ok());
         let Some(sid) = sid else { return Ok(None) };
@@ -92,18 +87,15 @@ impl Messaging {
                 Some(number) => numbers::message_hooks(reader, &number)?,
                 None => MessageHooks::default(),
             };
-            let media = store::media_of(reader, key)?;
-            Ok::<_, StoreError>(Some((message, hooks, media)))
+            Ok::<_, StoreError>(Some((message, hooks)))
         });
-        let Some((message, hooks, media)) = read.await? else { return Ok(None) };
+        let Some((message, hooks)) = read.await? else { return Ok(None) };
         let account = self.accounts.find(job.account).await?;
         let Some(account) = account.filter(|a| a.status == AccountStatus::Active) else {
             return Ok(None);
         };
+        let media = self.received_media(&message).await?;
         let word = payload["word"].as_str().and_then(Word::from_name);
-        let media = media
-            .iter()
-            .map(|media| (media_address(public_url, media), media.content_type.clone()));
         let facts = InboundMessage {
             message: sid,
             account: job.account,
@@ -111,12 +103,30 @@ impl Messaging {
             to: message.to.clone(),
             body: work::open_body(&self.master, &message),
             segments: message.segments,
-            media: media.collect(),
+            media,
             opt_out: word.map(Word::name),
         };
         let form = inbound_message(&facts);
         let (token, trial) = (account.auth_token.clone(), account.kind == Kind::Trial);
         Ok(Some(Asking { message, hooks, token, form, word, trial }))
+    }
+
+    /// The media of a message, fetched from where its sender put it: addresses and types. What
+    /// can't be had is told by an alert, and keeps its place.
+    async fn received_media(&self, message: &Message) -> Result<Vec<(String, String)>, StoreError> {
+        if message.media == 0 {
+            return Ok(Vec::new());
+        }
+        let key = message.key;
+        if let Some(refused) = self.keep_media(message).await? {
+            let alert = refused.into_alert(key);
+            self.store.write(move |tx: &mut Tx<'_>| alerts::raise(tx, &[alert])).await?;
+        }
+        let files = self.store.read(move |reader| store::media_of(reader, key)).await?;
+        let public_url = &self.context.public_url;
+        let view =
+            |file: &store::Media| (media::address(public_url, file), file.content_type.clone());
+        Ok(files.iter().map(view).collect())
     }
 
     /// Hands in a reply. The same reply of a repeated job is the same message.
@@ -164,11 +174,6 @@ impl Messaging {
             }
         })
     }
-}
-
-fn media_address(public_url: &str, media: &store::Media) -> String {
-    let (account, message) = (media.message.account, media.message.sid);
-    format!("{public_url}/2010-04-01/Accounts/{account}/Messages/{message}/Media/{}", media.sid)
 }
 
 /// Asks the application, again as the address's overrides say.

@@ -5,6 +5,7 @@ mod change;
 pub mod dispatch;
 mod inbound;
 mod magic;
+mod media;
 pub mod model;
 mod opt_words;
 pub mod rules;
@@ -14,14 +15,16 @@ pub mod work;
 mod worker;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::store::{Batch, Migration, Store, StoreError};
+use ::store::{Batch, Blobs, Migration, Store, StoreError, job::Job};
 use base::MasterKey;
-use net::Clock;
+use net::{Client, Clock};
 use tokio::sync::mpsc;
 
 use crate::accounts::Accounts;
 use crate::carriers::{Carrier, CarrierEvent};
+use crate::jobs::{Handler, Running};
 use crate::messaging::work::{Context, Outcome};
 
 pub use model::{Draft, Message, MessageKey};
@@ -31,12 +34,20 @@ pub use worker::Mailbox;
 /// The tables of this product.
 pub const MIGRATIONS: &[Migration] = store::MIGRATIONS;
 
+/// How long a create may be repeated under its idempotency key.
+const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The pause between sweeps.
+const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+
 /// The façade: accepts drafts, and takes what carriers tell.
 pub struct Messaging {
     store: Store,
     master: Arc<MasterKey>,
     accounts: Arc<Accounts>,
     clock: Arc<dyn Clock>,
+    client: Arc<Client>,
+    blobs: Blobs,
     context: Arc<Context>,
     accepting: Batch<Draft, Outcome>,
     telling: Batch<CarrierEvent, ()>,
@@ -53,6 +64,10 @@ pub struct Parts {
     pub accounts: Arc<Accounts>,
     /// The product's time.
     pub clock: Arc<dyn Clock>,
+    /// Asks applications, and fetches media.
+    pub client: Arc<Client>,
+    /// Where media is kept.
+    pub blobs: Blobs,
     /// What the units of work need.
     pub context: Arc<Context>,
 }
@@ -80,6 +95,8 @@ impl Messaging {
             master: parts.master,
             accounts: parts.accounts,
             clock: parts.clock,
+            client: parts.client,
+            blobs: parts.blobs,
             context: parts.context,
             accepting,
             telling,
@@ -98,6 +115,31 @@ impl Messaging {
     pub fn tell(&self, events: Vec<CarrierEvent>) {
         if let Err(error) = self.telling.send(events) {
             tracing::warn!(%error, "a carrier's events could not be taken");
+        }
+    }
+
+    /// What the job runner does for messages.
+    pub fn handlers(self: &Arc<Self>) -> Vec<Handler> {
+        let handler = |kind, work: fn(Arc<Self>, Job) -> Running| {
+            let messaging = Arc::clone(self);
+            Handler { kind, run: Box::new(move |job| work(Arc::clone(&messaging), job)) }
+        };
+        vec![
+            handler(work::INBOUND_JOB, |messaging, job| Box::pin(messaging.do_inbound(job))),
+            handler(media::FETCH_JOB, |messaging, job| Box::pin(messaging.do_fetch(job))),
+            handler(media::REMOVE_JOB, |messaging, job| Box::pin(messaging.do_remove(job))),
+        ]
+    }
+
+    /// Forgets what is kept for a day only, every hour, until the program ends.
+    pub async fn sweep(self: Arc<Self>) {
+        loop {
+            let before = self.clock.now() - IDEMPOTENCY_KEPT;
+            let swept = self.store.write(move |tx| store::forget_idempotent(tx, before)).await;
+            if let Err(error) = swept {
+                tracing::warn!(%error, "old idempotency keys could not be forgotten");
+            }
+            self.clock.sleep_until(self.clock.now() + SWEEP_EVERY).await;
         }
     }
 

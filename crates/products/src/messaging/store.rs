@@ -3,11 +3,13 @@
 mod consent;
 mod idempotency;
 mod list;
+mod media;
 mod queues;
 
 pub use consent::{has_opt_outs, opt_in, opt_out, opted_out};
 pub use idempotency::{forget_idempotent, idempotent, remember_idempotent};
 pub use list::{Filter, list};
+pub use media::{Media, delete_media, insert_media, media_kept, media_of};
 pub use queues::*;
 
 use ::store::{Migration, Query, Row, StoreError, Tx, Value};
@@ -264,80 +266,6 @@ fn from_row(row: &Row<'_>) -> Result<Message, StoreError> {
         salt: salt.and_then(|salt| salt.try_into().ok()),
         body: row.blob_or_null(20)?,
     })
-}
-
-/// A media file of a message.
-#[derive(Clone, Debug)]
-pub struct Media {
-    /// Its SID.
-    pub sid: base::MediaSid,
-    /// Which message it belongs to.
-    pub message: MessageKey,
-    /// `image/png`, …
-    pub content_type: String,
-    /// Where it came from.
-    pub source: String,
-    /// Octets; 0 until it is stored here.
-    pub size: i64,
-    /// When it was made.
-    pub created_at: Instant,
-}
-
-/// Writes media of messages.
-pub fn insert_media(tx: &mut Tx<'_>, media: &[Media]) -> Result<(), StoreError> {
-    for media in media {
-        tx.execute(
-            "INSERT INTO message_media (account, message, sid, content_type, source, size, \
-             created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-            &[
-                (&media.message.account.bytes()).into(),
-                (&media.message.sid.bytes()).into(),
-                (&media.sid.bytes()).into(),
-                (&media.content_type).into(),
-                (&media.source).into(),
-                media.size.into(),
-                media.created_at.into(),
-            ],
-        )?;
-    }
-    Ok(())
-}
-
-/// The media of a message, in order.
-pub fn media_of(query: &mut impl Query, key: MessageKey) -> Result<Vec<Media>, StoreError> {
-    let sql = "SELECT sid, content_type, source, size, created_at FROM message_media \
-               WHERE account = ? AND message = ? ORDER BY sid";
-    let (account, message) = (key.account.bytes(), key.sid.bytes());
-    let params = [(&account).into(), (&message).into()];
-    query.rows(sql, &params, |row| {
-        Ok(Media {
-            sid: row.sid(0)?,
-            message: key,
-            content_type: row.text(1)?,
-            source: row.text(2)?,
-            size: row.int(3)?,
-            created_at: row.instant(4)?,
-        })
-    })
-}
-
-/// Removes one media file, or all of a message.
-pub fn delete_media(
-    tx: &mut Tx<'_>,
-    key: MessageKey,
-    sid: Option<base::MediaSid>,
-) -> Result<u64, StoreError> {
-    let (account, message) = (key.account.bytes(), key.sid.bytes());
-    let mut params: Vec<Value<'_>> = vec![(&account).into(), (&message).into()];
-    let sid = sid.map(Sid::bytes);
-    match &sid {
-        None => tx.execute("DELETE FROM message_media WHERE account = ? AND message = ?", &params),
-        Some(sid) => {
-            params.push(sid.into());
-            let sql = "DELETE FROM message_media WHERE account = ? AND message = ? AND sid = ?";
-            tx.execute(sql, &params)
-        }
-    }
 }
 
 /// Destroys the key and the text of a message.

@@ -6,10 +6,11 @@ mod accept;
 mod inbound;
 
 use ::store::{NewEvent, Query, StoreError, Tx, job};
-use base::{AnySid, ApiError, Instant, MasterKey, Money, ObjectKey, code};
+use base::{AnySid, ApiError, Instant, MasterKey, MediaSid, Money, ObjectKey, Sid, code};
 
-use crate::carriers::{CarrierId, Receipt, ReceiptStatus, Submission, SubmitOutcome};
+use crate::carriers::{self, CarrierId, Receipt, ReceiptStatus, Submission, SubmitOutcome};
 use crate::messaging::dispatch::Waiting;
+use crate::messaging::media;
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::rules::Prices;
 use crate::messaging::store::{self, Change};
@@ -30,6 +31,8 @@ pub struct Context {
     pub nudge: std::sync::Arc<dyn Fn(job::JobId) + Send + Sync>,
     /// Who delivers.
     pub carrier: CarrierId,
+    /// How the world reaches this installation.
+    pub public_url: std::sync::Arc<str>,
 }
 
 /// What became of a draft.
@@ -46,19 +49,20 @@ pub struct Accepted {
     pub repeated: bool,
 }
 
+/// Writes the files of a message. Their SIDs ascend, so that files keep the order in which they
+/// were given.
 fn insert_media(tx: &mut Tx<'_>, message: &Message, urls: &[String]) -> Result<(), StoreError> {
-    let media: Vec<store::Media> = urls
-        .iter()
-        .map(|url| store::Media {
-            sid: tx.new_sid(),
-            message: message.key,
-            content_type: guess_type(url).to_owned(),
-            source: url.clone(),
-            size: 0,
-            created_at: message.created_at,
-        })
-        .collect();
-    store::insert_media(tx, &media)
+    let mut sids: Vec<MediaSid> = urls.iter().map(|_| tx.new_sid()).collect();
+    sids.sort_by_key(|sid| sid.bytes());
+    let files = sids.into_iter().zip(urls).map(|(sid, url)| store::Media {
+        sid,
+        message: message.key,
+        content_type: guess_type(url).to_owned(),
+        source: url.clone(),
+        size: 0,
+        created_at: message.created_at,
+    });
+    store::insert_media(tx, &files.collect::<Vec<_>>())
 }
 
 /// By the address's ending, until it is fetched.
@@ -84,9 +88,24 @@ pub fn reload(
 ) -> Result<Waiting, StoreError> {
     let media = match message.media {
         0 => Vec::new(),
-        _ => store::media_of(query, message.key)?.into_iter().map(|media| media.source).collect(),
+        _ => {
+            let found = store::media_of(query, message.key)?;
+            found.iter().map(|file| media::address(&context.public_url, file)).collect()
+        }
     };
     Ok(to_waiting(message, open_body(&context.master, message), media))
+}
+
+/// Queues a message whose media is here: what the dispatcher is offered.
+pub fn queue(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    key: MessageKey,
+) -> Result<Option<Waiting>, StoreError> {
+    let Some(message) = store::find(tx, key)? else { return Ok(None) };
+    let queue = carriers::queue_of(context.carrier, &message.from);
+    let queued = store::enqueue(tx, key, queue)?;
+    queued.then(|| reload(tx, context, &message)).transpose()
 }
 
 fn to_waiting(message: &Message, body: String, media: Vec<String>) -> Waiting {

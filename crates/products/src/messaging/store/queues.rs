@@ -23,6 +23,17 @@ pub fn waiting(
     query.rows(&sql, &[queues.start.into(), queues.end.into(), due_at.into()], from_row)
 }
 
+/// Puts a queued message that waits nowhere yet into a queue. `false` when it is none.
+pub fn enqueue(tx: &mut Tx<'_>, key: MessageKey, queue: i64) -> Result<bool, StoreError> {
+    let now = tx.now();
+    let sql = "UPDATE messages SET queue = ?, due_at = ? \
+               WHERE account = ? AND sid = ? AND status = ? AND queue IS NULL";
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    let status = Status::Queued.number().into();
+    let params = [queue.into(), now.into(), (&account).into(), (&sid).into(), status];
+    Ok(tx.execute(sql, &params)? == 1)
+}
+
 /// When the next message of these queues that is not due at `after` will be.
 pub fn next_waiting(
     query: &mut impl Query,

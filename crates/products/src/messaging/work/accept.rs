@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
-use ::store::{NewEvent, StoreError, Tx};
+use ::store::{NewEvent, StoreError, Tx, job};
 use base::{AccountSid, AnySid, ApiError, MessageSid, ObjectKey};
 
 use super::{Accepted, Context, Outcome, insert_media, open_body, to_waiting};
 use crate::carriers;
 use crate::messaging::dispatch::Waiting;
+use crate::messaging::media::FETCH_JOB;
 use crate::messaging::model::{Draft, Flags, Message, MessageKey, Status};
 use crate::messaging::rules::{self, Facts, SenderFacts};
 use crate::messaging::store::{self, NewRow};
@@ -43,8 +44,12 @@ pub fn accept(
                     keys.insert((draft.account, idempotency.key.clone()), outcomes.len());
                     remember(tx, &draft, message.key.sid)?;
                 }
-                insert_media(tx, &message, &draft.media)?;
-                waiting.push(to_waiting(&message, draft.body.clone(), draft.media));
+                if draft.media.is_empty() {
+                    waiting.push(to_waiting(&message, draft.body.clone(), Vec::new()));
+                } else {
+                    insert_media(tx, &message, &draft.media)?;
+                    fetch_later(tx, context, message.key)?;
+                }
                 Ok(Accepted { message, body: draft.body, repeated: false })
             }
         });
@@ -76,6 +81,15 @@ fn repeated(
     let Some(message) = store::find(tx, key)? else { return Ok(None) };
     let body = open_body(&context.master, &message);
     Ok(Some(Ok(Accepted { message, body, repeated: true })))
+}
+
+/// A message with media is queued when all of it has been fetched.
+fn fetch_later(tx: &mut Tx<'_>, context: &Context, key: MessageKey) -> Result<(), StoreError> {
+    let (now, payload) = (tx.now(), serde_json::json!({ "message": key.sid.to_string() }));
+    let id = job::add(tx, key.account, FETCH_JOB, now, &payload.to_string())?;
+    let nudge = std::sync::Arc::clone(&context.nudge);
+    tx.after_commit(move || nudge(id));
+    Ok(())
 }
 
 fn remember(tx: &mut Tx<'_>, draft: &Draft, sid: MessageSid) -> Result<(), StoreError> {
@@ -185,7 +199,7 @@ fn write_accepted(
         .iter()
         .map(|message| NewRow {
             message,
-            queue: Some(carriers::queue_of(context.carrier, &message.from)),
+            queue: (message.media == 0).then(|| carriers::queue_of(context.carrier, &message.from)),
             due_at: now,
         })
         .collect();
