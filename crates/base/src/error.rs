@@ -114,6 +114,8 @@ pub mod code {
         QUEUE_OVERFLOW = 30001;
         /// The handset is off or out of coverage.
         HANDSET_UNREACHABLE = 30003;
+        /// No carrier reaches it.
+        CARRIER_UNREACHABLE = 30006;
         /// The reason is not known.
         UNKNOWN_DELIVERY_ERROR = 30008;
         /// It would cost more than `MaxPrice`.

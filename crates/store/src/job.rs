@@ -43,6 +43,15 @@ pub fn add(
     Ok(id)
 }
 
+/// Something in a table that is to be tried at an instant: its key, its tries so far, and when.
+pub type Due = (Vec<u8>, i64, Instant);
+
+/// Which jobs are due at `until` or before: what `dev` waits for when it advances the clock.
+pub fn due_until(query: &mut impl Query, until: Instant) -> Result<Vec<Due>, StoreError> {
+    let sql = "SELECT id, attempts, due_at FROM jobs WHERE due_at <= ? ORDER BY due_at, id";
+    query.rows(sql, &[until.into()], |row| Ok((row.blob(0)?, row.int(1)?, row.instant(2)?)))
+}
+
 /// The jobs that are due at `now`, the longest waiting first.
 pub fn due(query: &mut impl Query, now: Instant, limit: u32) -> Result<Vec<Job>, StoreError> {
     let sql = format!(

@@ -124,6 +124,12 @@ impl Store {
         Ok(Self { handle: Arc::new(Handle { shared, counters, threads }) })
     }
 
+    /// Asks the database for an answer, on a reader.
+    pub async fn answers(&self) -> Result<(), StoreError> {
+        let read = self.read(|reader| crate::Query::row(reader, "SELECT 1", &[], |row| row.int(0)));
+        read.await.map(|_| ())
+    }
+
     /// Runs `work` in the next commit; answers when it is on disk. When `work` fails, nothing of
     /// it is written.
     pub async fn write<T, E, F>(&self, work: F) -> Result<T, E>

@@ -1,4 +1,4 @@
-//! The wiring of one installation: opens the store, joins the products, serves, stops.
+//! One installation from its start to its end: opens what it needs, serves, stops.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -9,20 +9,15 @@ use bytes::Bytes;
 use http::{Request, Response as HttpResponse, StatusCode};
 use net::{Body, Client, ClientConfig, Clock, Guard, ServerConfig, Service, SystemClock};
 use products::accounts::{self, Accounts};
-use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
-use products::gateway::{Gateway, RateLimit, Response, Routes};
-use products::jobs::Jobs;
-use products::messaging::{self, Messaging, Prices, work::Context};
-use products::resource::Shared;
-use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
-use products::{dev, numbers};
+use products::gateway::{Gateway, RateLimit, Response};
+use products::numbers;
 use store::{Blobs, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::credentials::{self, Pairs};
 use crate::settings::Settings;
-use crate::{operator, secrets, welcome};
+use crate::{operator, secrets, welcome, wiring};
 
 /// On a laptop, or as a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,13 +71,19 @@ impl Service for Door {
 }
 
 /// What the products share.
-struct Parts {
-    store: Store,
-    master: Arc<MasterKey>,
-    accounts: Arc<Accounts>,
-    clock: Arc<SystemClock>,
-    client: Arc<Client>,
-    blobs: Blobs,
+pub struct Parts {
+    /// The ledger.
+    pub store: Store,
+    /// Seals secrets and bodies.
+    pub master: Arc<MasterKey>,
+    /// Who may do what.
+    pub accounts: Arc<Accounts>,
+    /// The product's time.
+    pub clock: Arc<SystemClock>,
+    /// Asks applications.
+    pub client: Arc<Client>,
+    /// Where media is kept.
+    pub blobs: Blobs,
 }
 
 /// Runs until it is told to stop.
@@ -93,7 +94,7 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     let listener = TcpListener::bind(settings.listen).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let public_url = settings.public_url.clone().unwrap_or_else(|| address.clone());
-    let routes = join(&parts, &settings, mode, &public_url)?;
+    let routes = wiring::join(&parts, &settings, mode, &public_url)?;
     let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock);
@@ -176,112 +177,6 @@ async fn stock(
         .await
         .map_err(operator::refused)?;
     Ok(first)
-}
-
-/// Joins the products and starts their workers.
-fn join(
-    parts: &Parts,
-    settings: &Settings,
-    mode: Mode,
-    public_url: &str,
-) -> Result<Routes, StartError> {
-    let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
-    let (hooks, hooks_mailbox) = Webhooks::new();
-    let (jobs, jobs_mailbox) = Jobs::new();
-    let sim = SimCarrier::new(parts.store.clone());
-    let carrier = CarrierId(0);
-    let context = Arc::new(Context {
-        master: Arc::clone(&parts.master),
-        prices: Prices::default(),
-        outbox: Outbox::new(Arc::clone(&parts.master), hooks.handover()),
-        nudge: Arc::new({
-            let jobs = jobs.clone();
-            move |_| jobs.nudge()
-        }),
-        carrier,
-        public_url: public_url.into(),
-    });
-    let (messaging, mailbox) = Messaging::new(messaging::Parts {
-        store: parts.store.clone(),
-        master: Arc::clone(&parts.master),
-        accounts: Arc::clone(&parts.accounts),
-        clock: Arc::clone(&clock),
-        client: Arc::clone(&parts.client),
-        blobs: parts.blobs.clone(),
-        context: Arc::clone(&context),
-    });
-    let told = Arc::clone(&messaging);
-    sim.connect(Arc::new(move |events| told.tell(events)));
-    let mut routes = Routes::default();
-    messaging::api::routes(&mut routes, &messaging);
-    declare(parts, &mut routes);
-    if mode == Mode::Dev {
-        let state = dev::Dev {
-            carrier: Arc::clone(&sim),
-            clock: Arc::clone(&parts.clock),
-            store: parts.store.clone(),
-        };
-        dev::routes(&mut routes, &Arc::new(state));
-    }
-    let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });
-    let run = messaging::RunConfig {
-        carrier,
-        sender_rate: rate,
-        grace: Duration::from_secs(settings.uncertain_grace_s),
-        context,
-    };
-    tokio::spawn(Arc::clone(&sim).run(Arc::clone(&clock)));
-    tokio::spawn(Arc::clone(&messaging).run(Carrier::Sim(sim), run, mailbox));
-    tokio::spawn(Arc::clone(&messaging).sweep());
-    let handlers = messaging.handlers();
-    tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));
-    let worker = WorkerConfig {
-        store: parts.store.clone(),
-        master: Arc::clone(&parts.master),
-        accounts: Arc::clone(&parts.accounts),
-        client: Arc::clone(&parts.client),
-        clock,
-        queue: webhooks::queue::Config { policy: policy(settings)?, ..Default::default() },
-        seed: secrets::seed(),
-    };
-    tokio::spawn(hooks.run(worker, hooks_mailbox));
-    Ok(routes)
-}
-
-/// Adds the routes of everything that is declared.
-fn declare(parts: &Parts, routes: &mut Routes) {
-    let accounts = Arc::clone(&parts.accounts);
-    let shared = Arc::new(Shared {
-        store: parts.store.clone(),
-        master: Arc::clone(&parts.master),
-        changed: Box::new(move |sid| {
-            if let Some(key) = sid.cast() {
-                accounts.forget_key(key);
-            }
-        }),
-    });
-    for resource in products::declared() {
-        products::resource::api::routes(routes, &shared, resource);
-    }
-    numbers::api::routes(routes, &shared);
-    accounts::api::routes(routes, &parts.accounts);
-    let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });
-    webhooks::alerts::routes(routes, &alerts);
-}
-
-fn policy(settings: &Settings) -> Result<webhooks::policy::Policy, StartError> {
-    use webhooks::policy::Policy;
-    match settings.webhook_retry.as_str() {
-        "twilio" => Ok(Policy::Twilio),
-        "patient" => Ok(Policy::Patient { release_later: false }),
-        "patient-release" => Ok(Policy::Patient { release_later: true }),
-        other => {
-            let text = format!(
-                "TRUNKLINE_WEBHOOK_RETRY is '{other}'; it must be twilio, patient or patient-release"
-            );
-            Err(StartError::Setting(text))
-        }
-    }
 }
 
 async fn wait_for_signal() {

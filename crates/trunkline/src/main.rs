@@ -1,11 +1,13 @@
 //! Trunkline: communications behind Twilio's own API, in one binary.
 
+mod carriers;
 mod credentials;
 mod install;
 mod operator;
 mod secrets;
 mod settings;
 mod welcome;
+mod wiring;
 
 use std::process::ExitCode;
 

@@ -54,6 +54,10 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_SMS_URL")]
     pub sms_url: Option<String>,
 
+    /// Carriers as URLs; `sim:` is the simulated one, which `dev` has by default.
+    #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',')]
+    pub carriers: Vec<String>,
+
     /// Requests a second for each account; 0 means no limit.
     #[arg(long, env = "TRUNKLINE_RATE_LIMIT")]
     pub rate_limit: Option<u32>,

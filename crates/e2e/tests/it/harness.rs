@@ -24,12 +24,13 @@ pub enum Engine {
     Postgres,
 }
 
-/// A running `trunkline dev`.
+/// A running `trunkline dev`, or `trunkline serve`.
 pub struct Trunkline {
     child: Child,
     folder: PathBuf,
     database: Option<String>,
     settings: Vec<(String, String)>,
+    mode: &'static str,
     /// `http://127.0.0.1:port`
     pub address: String,
 }
@@ -42,6 +43,15 @@ impl Trunkline {
 
     /// Starts a fresh instance with further settings.
     pub fn start_with(engine: Engine, settings: &[(&str, &str)]) -> Self {
+        Self::start_as("dev", engine, settings)
+    }
+
+    /// Starts a fresh instance of `trunkline serve`.
+    pub fn serve(engine: Engine, settings: &[(&str, &str)]) -> Self {
+        Self::start_as("serve", engine, settings)
+    }
+
+    fn start_as(mode: &'static str, engine: Engine, settings: &[(&str, &str)]) -> Self {
         let number = INSTANCES.fetch_add(1, Ordering::SeqCst);
         let name = format!("trunkline_e2e_{}_{number}", std::process::id());
         let folder = std::env::temp_dir().join(&name);
@@ -49,8 +59,8 @@ impl Trunkline {
         let database = (engine == Engine::Postgres).then(|| create_database(&name));
         let settings: Vec<(String, String)> =
             settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let (child, address) = spawn(&folder, database.as_deref(), &settings);
-        Self { child, folder, database, settings, address }
+        let (child, address) = spawn(mode, &folder, database.as_deref(), &settings);
+        Self { child, folder, database, settings, mode, address }
     }
 
     /// Kills the program with SIGKILL.
@@ -61,7 +71,8 @@ impl Trunkline {
 
     /// Starts it again on the same data.
     pub fn restart(&mut self) {
-        let (child, address) = spawn(&self.folder, self.database.as_deref(), &self.settings);
+        let (child, address) =
+            spawn(self.mode, &self.folder, self.database.as_deref(), &self.settings);
         self.child = child;
         self.address = address;
     }
@@ -173,9 +184,14 @@ fn program() -> PathBuf {
     program
 }
 
-fn spawn(folder: &Path, database: Option<&str>, settings: &[(String, String)]) -> (Child, String) {
+fn spawn(
+    mode: &str,
+    folder: &Path,
+    database: Option<&str>,
+    settings: &[(String, String)],
+) -> (Child, String) {
     let mut command = Command::new(program());
-    command.arg("dev").env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA", folder);
+    command.arg(mode).env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA", folder);
     command.env("TRUNKLINE_ACCOUNT_SID", ACCOUNT).env("TRUNKLINE_AUTH_TOKEN", TOKEN);
     command.env("TRUNKLINE_TEST_ACCOUNT_SID", TEST_ACCOUNT).env("TRUNKLINE_TEST_AUTH_TOKEN", TOKEN);
     if let Some(database) = database {

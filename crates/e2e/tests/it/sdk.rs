@@ -69,3 +69,23 @@ fn a_trial_reaches_verified_numbers_only() {
 fn too_many_requests_are_told_when_to_come_back() {
     Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_RATE_LIMIT", "5")]).python("rate.py");
 }
+
+#[test]
+fn deliveries_are_recorded_and_sent_again() {
+    Trunkline::start(Engine::Sqlite).python("webhooks.py");
+}
+
+#[test]
+fn deliveries_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("webhooks.py");
+}
+
+#[test]
+fn the_clock_moves_from_due_time_to_due_time() {
+    Trunkline::start(Engine::Sqlite).python("clock.py");
+}
+
+#[test]
+fn a_server_has_no_handsets_and_no_carrier_by_itself() {
+    Trunkline::serve(Engine::Sqlite, &[("TRUNKLINE_NUMBERS", "+15550002222")]).python("serve.py");
+}

@@ -7,9 +7,9 @@
 pub mod faults;
 pub mod sim;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use base::Instant;
+use base::{Instant, code};
 
 use crate::carriers::sim::SimCarrier;
 
@@ -160,13 +160,27 @@ pub type EventSink = Arc<dyn Fn(Vec<CarrierEvent>) + Send + Sync>;
 pub enum Carrier {
     /// Handsets in this process, for `dev` and tests.
     Sim(Arc<SimCarrier>),
+    /// None is configured.
+    Absent(Arc<Absent>),
 }
 
 impl Carrier {
+    /// Where events go; set once, before the first submission.
+    pub fn connect(&self, sink: EventSink) {
+        match self {
+            Self::Sim(carrier) => carrier.connect(sink),
+            Self::Absent(absent) => {
+                // A second connection would be a mistake of the wiring; the first one stays.
+                let _ = absent.sink.set(sink);
+            }
+        }
+    }
+
     /// Hands over submissions; the answers come as events.
     pub fn submit(&self, submissions: Vec<Submission>) {
         match self {
             Self::Sim(carrier) => carrier.submit(submissions),
+            Self::Absent(absent) => absent.refuse(submissions),
         }
     }
 
@@ -174,6 +188,25 @@ impl Carrier {
     pub fn window_max(&self) -> usize {
         match self {
             Self::Sim(carrier) => carrier.window_max(),
+            Self::Absent(_) => 100,
+        }
+    }
+}
+
+/// What stands where no carrier is configured: nothing can be reached (30006).
+#[derive(Default)]
+pub struct Absent {
+    sink: OnceLock<EventSink>,
+}
+
+impl Absent {
+    fn refuse(&self, submissions: Vec<Submission>) {
+        let refuse = |submission: Submission| {
+            let outcome = SubmitOutcome::Refused { code: code::CARRIER_UNREACHABLE };
+            CarrierEvent::Answered { key: submission.key, outcome }
+        };
+        if let Some(sink) = self.sink.get() {
+            sink(submissions.into_iter().map(refuse).collect());
         }
     }
 }

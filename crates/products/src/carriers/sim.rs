@@ -3,7 +3,7 @@
 //! not idempotent, and repeats receipts until they are acknowledged.
 
 mod receipts;
-mod store;
+pub(crate) mod store;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};

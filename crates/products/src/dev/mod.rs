@@ -1,6 +1,8 @@
 //! The development contract: handsets, clock, faults and the ledger's counters. Mounted by
 //! `dev`, never by `serve`.
 
+mod clock;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -125,9 +127,10 @@ async fn advance(state: Arc<Dev>, call: Call) -> ApiResult {
     let seconds = seconds.ok_or_else(|| {
         ApiError::new(code::BAD_REQUEST, "'seconds' must be a number from 0 to 315360000")
     })?;
-    state.clock.advance(Duration::from_secs_f64(seconds));
+    let running = clock::advance(&state, Duration::from_secs_f64(seconds)).await;
+    let running = running.map_err(store_error)?;
     let now = net::Clock::now(&*state.clock);
-    Ok(Response::ok(&json!({ "now": now.to_iso8601(), "running": 0 })))
+    Ok(Response::ok(&json!({ "now": now.to_iso8601(), "running": running })))
 }
 
 async fn add_fault(state: Arc<Dev>, call: Call) -> ApiResult {

@@ -2,6 +2,7 @@
 //! listens or its policy gives up.
 
 pub mod alerts;
+pub mod api;
 pub mod overrides;
 pub mod params;
 pub mod policy;

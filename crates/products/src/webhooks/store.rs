@@ -1,10 +1,10 @@
 //! The SQL of deliveries and their attempts.
 
-use ::store::{Migration, Query, Row, StoreError, Tx, Value};
+use ::store::{Migration, Query, Row, StoreError, Tx, Value, job};
 use base::{AccountSid, AnySid, Instant, MasterKey, ObjectKey, Params, Sid, signature};
 
 /// Fields of a webhook's form at most.
-const FIELDS_MAX: usize = 1_000;
+pub const FIELDS_MAX: usize = 1_000;
 
 /// The tables of this product.
 pub const MIGRATIONS: &[Migration] = &[Migration {
@@ -193,6 +193,140 @@ pub fn waiting(
          LIMIT {rows}) ORDER BY object, object_seq"
     );
     query.rows(&sql, &[], |row| from_row(row, master))
+}
+
+/// One delivery of an account.
+pub fn find(
+    query: &mut impl Query,
+    master: &MasterKey,
+    account: AccountSid,
+    object: AnySid,
+    object_seq: i64,
+) -> Result<Option<Delivery>, StoreError> {
+    // A delivery that ended has no due instant: it is due when it is sent again.
+    let columns = COLUMNS.replace("due_at", "coalesce(due_at, 0)");
+    let sql = format!(
+        "SELECT {columns} FROM deliveries WHERE object = ? AND object_seq = ? AND account = ?"
+    );
+    let (object, account) = (object.to_bytes18(), account.bytes());
+    let params = [(&object).into(), object_seq.into(), (&account).into()];
+    query.row(&sql, &params, |row| from_row(row, master))
+}
+
+/// Makes a delivery due now, whatever became of it; its last try is kept.
+pub fn again(tx: &mut Tx<'_>, delivery: Delivery) -> Result<Delivery, StoreError> {
+    let (now, object) = (tx.now(), delivery.object.to_bytes18());
+    let key: [Value<'_>; 2] = [(&object).into(), delivery.object_seq.into()];
+    tx.execute(
+        "INSERT INTO delivery_attempts (object, object_seq, attempt, started_at, duration_us, \
+         status, error, answer) SELECT object, object_seq, attempts, started_at, duration_us, \
+         status, error, answer FROM deliveries \
+         WHERE object = ? AND object_seq = ? AND started_at IS NOT NULL \
+         ON CONFLICT (object, object_seq, attempt) DO NOTHING",
+        &key,
+    )?;
+    let sql = "UPDATE deliveries SET state = 0, due_at = ? WHERE object = ? AND object_seq = ?";
+    tx.execute(sql, &[now.into(), (&object).into(), delivery.object_seq.into()])?;
+    Ok(Delivery { due_at: now, ..delivery })
+}
+
+/// A delivery as it is recorded.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// What it is about.
+    pub object: AnySid,
+    /// Its place among the object's events.
+    pub object_seq: i64,
+    /// Where to.
+    pub url: String,
+    /// Salt of the object's key; `None` after redaction.
+    pub salt: Option<[u8; 16]>,
+    /// The form, sealed.
+    pub request: Vec<u8>,
+    /// How it stands.
+    pub state: State,
+    /// When it will be tried (again).
+    pub due_at: Option<Instant>,
+    /// Its last try.
+    pub last: Option<Tried>,
+}
+
+/// A try that was made.
+#[derive(Clone, Debug)]
+pub struct Tried {
+    /// The delivery's place.
+    pub object_seq: i64,
+    /// Which try, from 1.
+    pub number: i64,
+    /// When it began.
+    pub started_at: Instant,
+    /// How long it took, in microseconds.
+    pub duration_us: i64,
+    /// The HTTP status; 0 when there was no answer.
+    pub status: i64,
+    /// Twilio's code for the failure; 0 when there was an answer.
+    pub error: i64,
+    /// The answer's beginning, sealed.
+    pub answer: Option<Vec<u8>>,
+}
+
+/// An account's deliveries about one object, in order.
+pub fn recorded(
+    query: &mut impl Query,
+    account: AccountSid,
+    object: AnySid,
+) -> Result<Vec<Recorded>, StoreError> {
+    let sql = "SELECT object, object_seq, url, salt, request, state, due_at, attempts, \
+               started_at, duration_us, status, error, answer FROM deliveries \
+               WHERE object = ? AND account = ? ORDER BY object_seq";
+    let (object, account) = (object.to_bytes18(), account.bytes());
+    query.rows(sql, &[(&object).into(), (&account).into()], |row| {
+        let tried = row.instant_or_null(8)?.is_some();
+        Ok(Recorded {
+            object: row.any_sid(0)?,
+            object_seq: row.int(1)?,
+            url: row.text(2)?,
+            salt: row.blob_or_null(3)?.and_then(|salt| salt.try_into().ok()),
+            request: row.blob(4)?,
+            state: match row.int(5)? {
+                0 => State::Waiting,
+                1 => State::Delivered,
+                _ => State::Exhausted,
+            },
+            due_at: row.instant_or_null(6)?,
+            last: tried.then(|| tried_from(row, 1, 7)).transpose()?,
+        })
+    })
+}
+
+/// The tries about one object that have rows of their own, in order.
+pub fn tries(query: &mut impl Query, object: AnySid) -> Result<Vec<Tried>, StoreError> {
+    let sql = "SELECT object_seq, attempt, started_at, duration_us, status, error, answer \
+               FROM delivery_attempts WHERE object = ? ORDER BY object_seq, attempt";
+    query.rows(sql, &[(&object.to_bytes18()).into()], |row| tried_from(row, 0, 1))
+}
+
+/// A try whose number is in `column`, and the rest after it.
+fn tried_from(row: &Row<'_>, seq: usize, column: usize) -> Result<Tried, StoreError> {
+    Ok(Tried {
+        object_seq: row.int(seq)?,
+        number: row.int(column)?,
+        started_at: row.instant(column + 1)?,
+        duration_us: row.int(column + 2)?,
+        status: row.int(column + 3)?,
+        error: row.int(column + 4)?,
+        answer: row.blob_or_null(column + 5)?,
+    })
+}
+
+/// Which deliveries are due at `until` or before.
+pub fn due_until(query: &mut impl Query, until: Instant) -> Result<Vec<job::Due>, StoreError> {
+    let sql = "SELECT object, object_seq, attempts, due_at FROM deliveries WHERE due_at <= ? \
+               ORDER BY due_at, object, object_seq";
+    query.rows(sql, &[until.into()], |row| {
+        let key = [row.blob(0)?, row.int(1)?.to_be_bytes().to_vec()].concat();
+        Ok((key, row.int(2)?, row.instant(3)?))
+    })
 }
 
 /// Destroys the key of an object's recorded requests: what was sealed stays unreadable.

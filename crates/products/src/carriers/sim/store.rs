@@ -1,6 +1,6 @@
 //! The SQL of handsets: their inboxes, and the receipts that the carrier owes.
 
-use ::store::{Migration, Query, Row, StoreError, Tx, Value};
+use ::store::{Migration, Query, Row, StoreError, Tx, Value, job};
 use base::{HandsetMessageSid, Instant, Sid};
 
 /// The carrier's own tables.
@@ -117,4 +117,13 @@ pub(super) type OpenReceipts = ([u8; 16], Instant, Vec<u8>);
 pub(super) fn open_receipts(query: &mut impl Query) -> Result<Vec<OpenReceipts>, StoreError> {
     let sql = "SELECT id, due_at, receipts FROM handset_receipts ORDER BY id";
     query.rows(sql, &[], |row| Ok((row.bytes16(0)?, row.instant(1)?, row.blob(2)?)))
+}
+
+/// Which receipts are due at `until` or before.
+pub(crate) fn due_until(
+    query: &mut impl Query,
+    until: Instant,
+) -> Result<Vec<job::Due>, StoreError> {
+    let sql = "SELECT id, due_at FROM handset_receipts WHERE due_at <= ? ORDER BY due_at, id";
+    query.rows(sql, &[until.into()], |row| Ok((row.blob(0)?, 0, row.instant(1)?)))
 }

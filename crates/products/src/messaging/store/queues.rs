@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::store::{Query, StoreError, Tx, Value};
+use ::store::{Query, StoreError, Tx, Value, job};
 use base::{Instant, Sid};
 
 use super::{COLUMNS, from_row};
@@ -32,6 +32,13 @@ pub fn enqueue(tx: &mut Tx<'_>, key: MessageKey, queue: i64) -> Result<bool, Sto
     let status = Status::Queued.number().into();
     let params = [queue.into(), now.into(), (&account).into(), (&sid).into(), status];
     Ok(tx.execute(sql, &params)? == 1)
+}
+
+/// Which messages wait and are due at `until` or before, whatever their queue.
+pub fn due_until(query: &mut impl Query, until: Instant) -> Result<Vec<job::Due>, StoreError> {
+    let sql = "SELECT sid, due_at FROM messages WHERE queue IS NOT NULL AND due_at <= ? \
+               ORDER BY due_at, sid";
+    query.rows(sql, &[until.into()], |row| Ok((row.blob(0)?, 0, row.instant(1)?)))
 }
 
 /// When the next message of these queues that is not due at `after` will be.

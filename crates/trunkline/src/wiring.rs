@@ -1,0 +1,139 @@
+//! The wiring: joins the products, mounts their routes, starts their workers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use net::Clock;
+use products::carriers::{CarrierId, sim::SimCarrier};
+use products::gateway::{Routes, health};
+use products::jobs::Jobs;
+use products::messaging::{self, Messaging, Prices, work::Context};
+use products::resource::Shared;
+use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
+use products::{accounts, dev, numbers};
+
+use crate::carriers::{self, Configured};
+use crate::install::{Mode, Parts, StartError};
+use crate::secrets;
+use crate::settings::Settings;
+
+/// The first of the configured carriers.
+const CARRIER: CarrierId = CarrierId(0);
+
+/// Joins the products, starts their workers, and answers their routes.
+pub fn join(
+    parts: &Parts,
+    settings: &Settings,
+    mode: Mode,
+    public_url: &str,
+) -> Result<Routes, StartError> {
+    let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
+    let Configured { carrier, sim } = carriers::configured(&settings.carriers, mode, &parts.store)?;
+    let policy = policy(settings)?;
+    let (hooks, hooks_mailbox) = Webhooks::new();
+    let (jobs, jobs_mailbox) = Jobs::new();
+    let context = Arc::new(Context {
+        master: Arc::clone(&parts.master),
+        prices: Prices::default(),
+        outbox: Outbox::new(Arc::clone(&parts.master), hooks.handover()),
+        nudge: Arc::new({
+            let jobs = jobs.clone();
+            move |_| jobs.nudge()
+        }),
+        carrier: CARRIER,
+        public_url: public_url.into(),
+    });
+    let (messaging, mailbox) = Messaging::new(messaging::Parts {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        accounts: Arc::clone(&parts.accounts),
+        clock: Arc::clone(&clock),
+        client: Arc::clone(&parts.client),
+        blobs: parts.blobs.clone(),
+        context: Arc::clone(&context),
+    });
+    let told = Arc::clone(&messaging);
+    carrier.connect(Arc::new(move |events| told.tell(events)));
+    let routes = routes(parts, &messaging, &hooks, sim.clone().filter(|_| mode == Mode::Dev));
+    let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });
+    let grace = Duration::from_secs(settings.uncertain_grace_s);
+    let run = messaging::RunConfig { carrier: CARRIER, sender_rate: rate, grace, context };
+    if let Some(sim) = sim {
+        tokio::spawn(sim.run(Arc::clone(&clock)));
+    }
+    tokio::spawn(Arc::clone(&messaging).run(carrier, run, mailbox));
+    tokio::spawn(Arc::clone(&messaging).sweep());
+    let handlers = messaging.handlers();
+    tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));
+    let worker = WorkerConfig {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        accounts: Arc::clone(&parts.accounts),
+        client: Arc::clone(&parts.client),
+        clock,
+        queue: webhooks::queue::Config { policy, ..Default::default() },
+        seed: secrets::seed(),
+    };
+    tokio::spawn(hooks.run(worker, hooks_mailbox));
+    Ok(routes)
+}
+
+/// Every route of the installation; those of development where there are handsets to reach.
+fn routes(
+    parts: &Parts,
+    messaging: &Arc<Messaging>,
+    hooks: &Webhooks,
+    handsets: Option<Arc<SimCarrier>>,
+) -> Routes {
+    let mut routes = Routes::default();
+    health::routes(&mut routes, &Arc::new(parts.store.clone()));
+    declare(parts, &mut routes);
+    messaging::api::routes(&mut routes, messaging);
+    let deliveries = webhooks::api::Deliveries {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        handover: hooks.handover(),
+    };
+    webhooks::api::routes(&mut routes, &Arc::new(deliveries));
+    if let Some(carrier) = handsets {
+        let (clock, store) = (Arc::clone(&parts.clock), parts.store.clone());
+        dev::routes(&mut routes, &Arc::new(dev::Dev { carrier, clock, store }));
+    }
+    routes
+}
+
+/// Adds the routes of everything that is declared.
+fn declare(parts: &Parts, routes: &mut Routes) {
+    let accounts = Arc::clone(&parts.accounts);
+    let shared = Arc::new(Shared {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        changed: Box::new(move |sid| {
+            if let Some(key) = sid.cast() {
+                accounts.forget_key(key);
+            }
+        }),
+    });
+    for resource in products::declared() {
+        products::resource::api::routes(routes, &shared, resource);
+    }
+    numbers::api::routes(routes, &shared);
+    accounts::api::routes(routes, &parts.accounts);
+    let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });
+    webhooks::alerts::routes(routes, &alerts);
+}
+
+fn policy(settings: &Settings) -> Result<webhooks::policy::Policy, StartError> {
+    use webhooks::policy::Policy;
+    match settings.webhook_retry.as_str() {
+        "twilio" => Ok(Policy::Twilio),
+        "patient" => Ok(Policy::Patient { release_later: false }),
+        "patient-release" => Ok(Policy::Patient { release_later: true }),
+        other => {
+            let text = format!(
+                "TRUNKLINE_WEBHOOK_RETRY is '{other}'; it must be twilio, patient or patient-release"
+            );
+            Err(StartError::Setting(text))
+        }
+    }
+}
