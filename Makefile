@@ -1,6 +1,6 @@
 # Trunkline: the few commands there are. All logic is in scripts/ and xtask/.
 
-.PHONY: help run test bench lint fmt clean
+.PHONY: help run test bench lint fuzz fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ bench: ## Measure, beside the limits of this machine
 lint: ## Format check, clippy, tidy, licences and advisories
 	@scripts/setup lint
 	@scripts/lint
+
+fuzz: ## Run the fuzz targets under libFuzzer for a minute (TARGET=all SECONDS=60)
+	@scripts/fuzz $(or $(TARGET),all) $(or $(SECONDS),60)
 
 fmt: ## Format the sources
 	@cargo fmt --all

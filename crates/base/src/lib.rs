@@ -3,6 +3,7 @@
 
 mod error;
 mod form;
+pub mod fuzz;
 mod instant;
 mod money;
 mod number;

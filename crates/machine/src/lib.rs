@@ -5,6 +5,7 @@
 //! The driver's loop is always the same: `handle` an input (or the passing of time), `poll` until
 //! `None`, sleep until `wake_at`.
 
+pub mod fuzz;
 mod random;
 
 use base::Instant;

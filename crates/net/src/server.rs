@@ -40,6 +40,8 @@ pub struct ServerConfig {
     pub connections_max: usize,
     /// How long the head of a request may take.
     pub header_timeout: Duration,
+    /// How long the body of a request may take.
+    pub body_timeout: Duration,
     /// How long running requests may take after the stop.
     pub drain: Duration,
 }
@@ -50,6 +52,7 @@ impl Default for ServerConfig {
             body_max: 8 << 20,
             connections_max: 20_000,
             header_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
             drain: Duration::from_secs(10),
         }
     }
@@ -129,7 +132,12 @@ async fn answer<S: Service>(
     config: ServerConfig,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, config.body_max).collect().await {
+    let reading = Limited::new(body, config.body_max).collect();
+    let read = match tokio::time::timeout(config.body_timeout, reading).await {
+        Ok(read) => read,
+        Err(_) => return service.body_refused(StatusCode::REQUEST_TIMEOUT),
+    };
+    let body = match read {
         Ok(body) => body.to_bytes(),
         Err(error) if error.is::<http_body_util::LengthLimitError>() => {
             return service.body_refused(StatusCode::PAYLOAD_TOO_LARGE);

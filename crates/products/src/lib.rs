@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod carriers;
 pub mod dev;
+pub mod fuzz;
 pub mod gateway;
 pub mod jobs;
 pub mod messaging;

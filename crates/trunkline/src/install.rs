@@ -61,7 +61,7 @@ impl Service for Door {
             StatusCode::PAYLOAD_TOO_LARGE => {
                 ApiError::new(code::TOO_LARGE, "The request's body is larger than 8 MiB")
             }
-            StatusCode::BAD_REQUEST => {
+            StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT => {
                 ApiError::new(code::BAD_REQUEST, "The request's body did not arrive")
             }
             _ => ApiError::internal(),

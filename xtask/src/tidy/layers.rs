@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["store", "net"],
     &["products"],
     &["trunkline", "sim"],
-    &["e2e", "xtask"],
+    &["e2e", "xtask", "fuzz"],
 ];
 
 /// The products, left to right: calls go left.

@@ -108,7 +108,8 @@ fn refuse_inactive(
     }
 }
 
-fn parse_basic(header: &str) -> Option<(String, Secret)> {
+/// The user and the password of a header.
+pub(crate) fn parse_basic(header: &str) -> Option<(String, Secret)> {
     if header.len() > HEADER_MAX {
         return None;
     }

@@ -1,7 +1,7 @@
 //! Accounts: who may do what. Every request passes here first.
 
 pub mod api;
-mod authenticate;
+pub(crate) mod authenticate;
 mod change;
 mod model;
 mod permission;

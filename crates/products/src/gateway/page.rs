@@ -101,7 +101,7 @@ impl Paging {
 }
 
 impl Cursor {
-    fn parse(token: &str) -> Result<Self, ApiError> {
+    pub(crate) fn parse(token: &str) -> Result<Self, ApiError> {
         let (forward, key) = match token.split_at_checked(2) {
             Some(("PA", key)) => (true, key),
             Some(("PB", key)) => (false, key),

@@ -61,7 +61,8 @@ pub fn find<'a>(scheme: &str, host: &str, path: &'a str) -> (Place, &'a str) {
     if let Some(product) = label.and_then(known) {
         return (Place { product, root: root(""), prefix: "" }, path);
     }
-    let first = path.strip_prefix('/').unwrap_or(path).split('/').next().unwrap_or_default();
+    // `*` and whatever else does not begin with a slash names no product.
+    let first = path.strip_prefix('/').unwrap_or_default().split('/').next().unwrap_or_default();
     if first == "2010-04-01" {
         return (Place { product: "api", root: root(""), prefix: "" }, path);
     }

@@ -7,7 +7,7 @@ mod inbound;
 mod magic;
 mod media;
 pub mod model;
-mod opt_words;
+pub(crate) mod opt_words;
 pub mod rules;
 pub mod store;
 mod view;

@@ -1,0 +1,4 @@
+//! The edge on real sockets: a client among hostile servers, a server among hostile clients.
+
+mod client;
+mod server;

@@ -1,0 +1,96 @@
+//! What a fuzzer calls: whatever strangers and tenants send that products themselves parse.
+
+use crate::accounts::authenticate::parse_basic;
+use crate::gateway::{find_place, page::Cursor};
+use crate::messaging::{api, opt_words};
+use crate::numbers::import;
+use crate::webhooks::overrides;
+
+/// `Authorization` headers.
+pub fn basic(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Some((user, _)) = parse_basic(&text) {
+        assert!(!user.contains(':'), "the user ends at the first colon");
+    }
+}
+
+/// Hosts and paths.
+pub fn place(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (host, path) = text.split_once('|').unwrap_or(("localhost", &text));
+    let (place, rest) = find_place("http", host, path);
+    assert!(path.ends_with(rest), "the rest is the path's end");
+    assert!(place.root.starts_with("http://"), "links are absolute");
+}
+
+/// Page tokens.
+pub fn page_token(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(cursor) = Cursor::parse(&text) {
+        assert_eq!(cursor.key.len() + 2, text.len());
+    }
+}
+
+/// Addresses of webhooks with their overrides.
+pub fn webhook_url(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (plain, parsed) = overrides::parse(&text);
+    assert!(text.starts_with(plain) && !plain.contains('#'), "the fragment is cut off");
+    if let Ok(overrides) = parsed {
+        assert!(
+            overrides.retries <= 5 && overrides.total.as_secs() <= 15,
+            "within Twilio's bounds"
+        );
+    }
+    if let Ok(taken) = api::callback_of(&text) {
+        assert_eq!(taken, text, "it is kept as it was given");
+    }
+}
+
+/// Texts that may be STOP, START or HELP; files of numbers.
+pub fn texts(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Some(word) = opt_words::recognise(&text) {
+        assert!(text.len() < 100, "{} is a word, not a text", word.name());
+    }
+    if let Ok(numbers) = import::parse(&text) {
+        assert!(numbers.len() <= text.lines().count());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use machine::fuzz::mutations;
+
+    const ROUNDS: usize = 200_000;
+
+    #[test]
+    fn mutated_headers_hosts_and_tokens_are_taken_or_refused() {
+        mutations(&[b"Basic QUMxOnQ6eA==", b"basic  Og=="], ROUNDS, super::basic);
+        let places: [&[u8]; 4] = [
+            b"api.twilio.com:443|/2010-04-01/Accounts/AC1.json",
+            b"localhost|/verify/v2/Services",
+            b"[::1]:8080|/",
+            b"messaging.example.com|//v1",
+        ];
+        mutations(&places, ROUNDS, super::place);
+        mutations(&[b"PASM0123456789abcdef", b"PB1"], ROUNDS, super::page_token);
+    }
+
+    #[test]
+    fn mutated_urls_are_taken_or_refused() {
+        let seeds: [&[u8]; 3] = [
+            b"https://a.example:8443/hook?x=1#rc=2&rp=5xx,ct&tt=1000",
+            b"http://user:pass@[::1]/#ct=100&rt=15000&tt=15000",
+            b"http://a.example/%ff#rp=all&edge=dublin",
+        ];
+        mutations(&seeds, ROUNDS, super::webhook_url);
+    }
+
+    #[test]
+    fn mutated_texts_are_read() {
+        let seeds: [&[u8]; 4] =
+            [b"STOP", b" unsubscribe ", b"number,country\n+14155550100,US,local,CA,SF,sms\n", b"#"];
+        mutations(&seeds, ROUNDS, super::texts);
+    }
+}

@@ -1,0 +1,37 @@
+//! One program for every target; `FUZZ_TARGET` names the one to run.
+
+#![no_main]
+
+use std::sync::LazyLock;
+
+use libfuzzer_sys::fuzz_target;
+
+type Target = fn(&[u8]);
+
+const TARGETS: [(&str, Target); 13] = [
+    ("params", base::fuzz::params),
+    ("address", base::fuzz::address),
+    ("scalars", base::fuzz::scalars),
+    ("signed", base::fuzz::signed),
+    ("text", smpp::fuzz::text),
+    ("document", twiml::fuzz::document),
+    ("reply", twiml::fuzz::reply),
+    ("basic", products::fuzz::basic),
+    ("place", products::fuzz::place),
+    ("page_token", products::fuzz::page_token),
+    ("webhook_url", products::fuzz::webhook_url),
+    ("texts", products::fuzz::texts),
+    ("all", all),
+];
+
+fn all(data: &[u8]) {
+    TARGETS.iter().filter(|(name, _)| *name != "all").for_each(|(_, target)| target(data));
+}
+
+static TARGET: LazyLock<Target> = LazyLock::new(|| {
+    let wanted = std::env::var("FUZZ_TARGET").unwrap_or_else(|_| "all".to_owned());
+    let found = TARGETS.iter().find(|(name, _)| *name == wanted);
+    found.unwrap_or_else(|| panic!("FUZZ_TARGET={wanted} is none of the targets")).1
+});
+
+fuzz_target!(|data: &[u8]| TARGET(data));
