@@ -93,35 +93,18 @@ impl Trunkline {
 
     /// Runs a Python peer and fails with its output when it fails.
     pub fn python(&self, script: &str) {
-        let root = root();
-        let mut command = Command::new(root.join(".tools/venv/bin/python"));
-        command.arg(root.join("crates/e2e/peers/python").join(script));
-        self.run(command, script);
+        self.run(python(script), script);
     }
 
     /// Runs a Node peer and fails with its output when it fails.
     pub fn node(&self, script: &str) {
-        let mut command = Command::new("node");
-        command.arg(root().join("crates/e2e/peers/node").join(script));
-        self.run(command, script);
+        self.run(node(script), script);
     }
 
     fn run(&self, mut command: Command, script: &str) {
         command.env("BASE_URL", &self.address).env("ACCOUNT_SID", ACCOUNT).env("AUTH_TOKEN", TOKEN);
-        command.env("DATA", &self.folder);
-        command.env("TEST_ACCOUNT_SID", TEST_ACCOUNT).env("PYTHONDONTWRITEBYTECODE", "1");
-        for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
-            command.env_remove(name);
-        }
-        let output = command.output().unwrap_or_else(|error| {
-            panic!("{script} could not be started ({error}); run scripts/setup test first")
-        });
-        assert!(
-            output.status.success(),
-            "{script} failed:\n{}\n{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        command.env("DATA", &self.folder).env("TEST_ACCOUNT_SID", TEST_ACCOUNT);
+        succeed(command, script);
     }
 
     /// The messages that a handset received.
@@ -143,6 +126,37 @@ impl Drop for Trunkline {
         let _ = self.child.wait();
         let _ = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// A Python peer about to be run.
+pub fn python(script: &str) -> Command {
+    let mut command = Command::new(root().join(".tools/venv/bin/python"));
+    command.arg(root().join("crates/e2e/peers/python").join(script));
+    command
+}
+
+/// A Node peer about to be run.
+pub fn node(script: &str) -> Command {
+    let mut command = Command::new("node");
+    command.arg(root().join("crates/e2e/peers/node").join(script));
+    command
+}
+
+/// Runs a peer and fails with its output when it fails.
+pub fn succeed(mut command: Command, script: &str) {
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    for name in ["HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"] {
+        command.env_remove(name);
+    }
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("{script} could not be started ({error}); run scripts/setup test first")
+    });
+    assert!(
+        output.status.success(),
+        "{script} failed:\n{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 /// The header of HTTP Basic.

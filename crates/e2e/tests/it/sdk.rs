@@ -18,6 +18,16 @@ fn node_sends_texts_and_hears_of_them() {
 }
 
 #[test]
+fn node_answers_a_text_in() {
+    Trunkline::start(Engine::Sqlite).node("inbound.mjs");
+}
+
+#[test]
+fn node_manages_numbers_keys_and_accounts() {
+    Trunkline::start(Engine::Postgres).node("resources.mjs");
+}
+
+#[test]
 fn bad_input_gets_its_coded_answer() {
     Trunkline::start(Engine::Sqlite).python("errors.py");
 }
