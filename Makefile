@@ -14,8 +14,8 @@ test: ## Set up what is missing and run every test, real peers included
 	@scripts/test
 
 bench: ## Measure, beside the limits of this machine
-	@scripts/setup run
-	@cargo run --quiet --release -p xtask -- bench
+	@scripts/setup bench
+	@scripts/with-postgres cargo run --quiet --release -p xtask -- bench
 
 lint: ## Format check, clippy, tidy, licences and advisories
 	@scripts/setup lint

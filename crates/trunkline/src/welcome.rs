@@ -1,14 +1,32 @@
 //! What a newcomer is told when the program has started.
 
+use std::io::Write;
+
 use products::accounts::Credentials;
 
-/// Prints the address, and in `dev` what to try first.
-#[expect(clippy::print_stdout, reason = "the first thing that a newcomer reads")]
+/// Prints the address, and in `dev` what to try first. Nobody has to listen: a closed pipe is no
+/// reason not to serve.
 pub fn print(address: &str, hello: Option<(&Credentials, &Credentials, &str)>) {
-    println!("listening on {address}");
-    let Some((main, test, number)) = hello else { return };
+    let mut out = std::io::stdout().lock();
+    let told = writeln!(out, "listening on {address}").and_then(|()| match hello {
+        Some((main, test, number)) => greet(&mut out, address, main, test, number),
+        None => Ok(()),
+    });
+    if let Err(error) = told.and_then(|()| out.flush()) {
+        tracing::info!(%error, address, "nobody reads what is printed");
+    }
+}
+
+fn greet(
+    out: &mut impl Write,
+    address: &str,
+    main: &Credentials,
+    test: &Credentials,
+    number: &str,
+) -> std::io::Result<()> {
     let (sid, token) = (&main.sid, main.token.expose());
-    println!(
+    writeln!(
+        out,
         "
   Account SID   {sid}
   Auth Token    {token}
@@ -33,5 +51,5 @@ With the official SDKs (Python): client.api.base_url = \"{address}\"
 ",
         test_sid = test.sid,
         test_token = test.token.expose(),
-    );
+    )
 }
