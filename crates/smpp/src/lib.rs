@@ -1,5 +1,9 @@
-//! SMPP and the text of short messages. For now the text: alphabets, segment counts, splitting.
-//! No sockets, clock or randomness.
+//! SMPP 3.4: PDUs, sessions, receipts, the text of short messages. Both roles: we bind to
+//! carriers, and a test carrier takes binds. No sockets, clock or randomness.
 
+pub mod frame;
 pub mod fuzz;
+pub mod pdu;
+pub mod receipt;
 pub mod text;
+pub mod udh;

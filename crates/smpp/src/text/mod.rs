@@ -1,6 +1,7 @@
 //! The text of short messages: alphabets (3GPP TS 23.038) and segments (3GPP TS 23.040 §9.2.3.24).
 
 pub mod gsm7;
+pub mod octets;
 mod smart;
 
 use std::borrow::Cow;
