@@ -56,7 +56,7 @@ pub fn decode(octets: &[u8], data_coding: u8, alphabet: Alphabet, header: usize)
             let septets = gsm7::unpack(&shifted, shifted.len() * 8 / 7);
             let septets = septets.get(fill..).unwrap_or_default();
             // Seven spare bits at the end look like '@'.
-            let spare = (octets.len() + header) % 7 == 0 && septets.last() == Some(&0);
+            let spare = (octets.len() + header).is_multiple_of(7) && septets.last() == Some(&0);
             gsm7::decode(&septets[..septets.len() - usize::from(spare)])
         }
         (Class::Latin1, _) | (Class::Default, Alphabet::Latin1) => {
