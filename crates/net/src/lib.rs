@@ -1,11 +1,13 @@
 //! The edge that owns sockets and timers: the HTTP server, the HTTP client with its guard against
-//! private addresses, and the clock. Small and dull; what is decided is decided elsewhere.
+//! private addresses, SMPP on either end, and the clock. Small and dull; what is decided is decided elsewhere.
 
 mod body;
 mod client;
 mod clock;
 mod guard;
 mod server;
+pub mod smpp;
+mod tls;
 
 pub use body::Body;
 pub use client::{Address, Answer, Client, ClientConfig, Limits, Outbound, SendError};

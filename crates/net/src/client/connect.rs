@@ -1,7 +1,6 @@
 //! Connections: resolve, ask the guard, connect, shake hands.
 
 use std::io::ErrorKind;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,7 +8,6 @@ use http_body_util::Full;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -26,14 +24,7 @@ pub(super) struct Connector {
 
 impl Connector {
     pub(super) fn new(guard: Guard) -> Self {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .expect("ring has the default protocol versions")
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Self { guard, tls: TlsConnector::from(Arc::new(config)) }
+        Self { guard, tls: crate::tls::public() }
     }
 
     pub(super) async fn connect(
