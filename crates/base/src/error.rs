@@ -114,10 +114,16 @@ pub mod code {
         QUEUE_OVERFLOW = 30001;
         /// The handset is off or out of coverage.
         HANDSET_UNREACHABLE = 30003;
+        /// Nobody knows the recipient.
+        UNKNOWN_HANDSET = 30005;
         /// No carrier reaches it.
         CARRIER_UNREACHABLE = 30006;
+        /// A carrier's filter refused it.
+        FILTERED = 30007;
         /// The reason is not known.
         UNKNOWN_DELIVERY_ERROR = 30008;
+        /// A part of an inbound message did not come.
+        PART_MISSING = 30009;
         /// It would cost more than `MaxPrice`.
         PRICE_ABOVE_MAX = 30010;
         /// Its validity ran out.

@@ -32,7 +32,11 @@ fn every_message(world: &mut World) -> Result<usize, String> {
         if body_of(world, &message) != world.accepted[&key] {
             return Err(format!("{sid} has another text than was accepted"));
         }
-        let taken = world.carrier.taken.get(&key.to_bytes()).copied().unwrap_or_default();
+        let bytes = key.to_bytes();
+        let segments = world.carrier.taken.range((bytes, 0)..=(bytes, u8::MAX));
+        let segments: Vec<u32> = segments.map(|(_, times)| *times).collect();
+        let taken = segments.iter().copied().max().unwrap_or_default();
+        let whole = segments.len() == message.segments as usize;
         let marked = message.flags.has(Flags::UNCERTAIN);
         if taken > 1 {
             repeated += 1;
@@ -41,8 +45,9 @@ fn every_message(world: &mut World) -> Result<usize, String> {
             }
         }
         match message.status {
-            Status::Delivered | Status::Undelivered if taken == 0 => {
-                return Err(format!("{sid} is {:?}, and the carrier never saw it", message.status));
+            Status::Sent | Status::Delivered | Status::Undelivered if !whole => {
+                let status = message.status;
+                return Err(format!("{sid} is {status:?}, and the carrier never saw all of it"));
             }
             Status::Delivered | Status::Undelivered | Status::Failed => {}
             Status::Sent if world.carrier.silent.contains_key(&key.to_bytes()) => {}

@@ -104,6 +104,7 @@ pub fn context(master: Arc<MasterKey>, handed: &Arc<Mutex<Handed>>) -> Context {
         outbox: Outbox::new(master, Arc::new(handover)),
         nudge: Arc::new(|_| {}),
         carrier: CARRIER,
+        parts: Arc::new(|submission| crate::carrier::split(&submission.body)),
         public_url: "http://sim".into(),
     }
 }

@@ -11,6 +11,7 @@ use base::{AccountSid, Instant, MasterKey, Sid};
 use machine::{Machine, Random};
 use products::carriers::{Receipt, SubmitOutcome};
 use products::messaging::model::{Direction, Draft};
+use products::messaging::work::Answer;
 use products::messaging::{MessageKey, dispatch, rules, work};
 use products::webhooks::Delivery;
 use products::webhooks::policy::Outcome as HookOutcome;
@@ -42,7 +43,10 @@ pub struct Outcome {
 enum Happening {
     Accept(u64),
     Wake,
-    Answered(u64, MessageKey, SubmitOutcome),
+    /// An answer, and whether it is the last one to its submission.
+    Answered(u64, Answer, bool),
+    /// The grace period of what was uncertain then is over.
+    Explain(u64, Instant),
     Receipt(Receipt),
     Called(u64, Key, HookOutcome),
     MessagesLoaded(u64, dispatch::Input),
@@ -188,7 +192,8 @@ impl World {
         let done = match happening {
             Happening::Accept(count) => self.accept(count),
             Happening::Wake => Ok(()),
-            Happening::Answered(life, key, outcome) => self.answered(life, key, outcome),
+            Happening::Answered(life, answer, last) => self.answered(life, answer, last),
+            Happening::Explain(life, until) => self.explain(life, until),
             Happening::Receipt(receipt) => self.receipt(receipt),
             Happening::Called(life, key, outcome) => self.called(life, key, outcome),
             Happening::MessagesLoaded(life, input) => {
@@ -249,7 +254,8 @@ impl World {
 
     fn restart(&mut self) -> Result<(), Killed> {
         self.life += 1;
-        self.commit(|tx, _| work::mark_uncertain(tx, GRACE))?;
+        self.commit(work::mark_open_windows)?;
+        self.after(GRACE, Happening::Explain(self.life, self.now));
         self.node = Some(Node::start(self.now, self.life));
         Ok(())
     }
@@ -280,8 +286,9 @@ impl World {
             account: account(number),
             direction: Direction::OutboundApi,
             from: from.to_owned(),
-            to: format!("+1555867{:04}", self.random.below(10_000)),
-            body: "x".repeat(length),
+            to: format!("+1555867{:04}", self.random.below(200)),
+            // Every segment begins with letters of its own: receipts' excerpts tell them apart.
+            body: format!("{:016x}", self.random.u64()).repeat(1 + length / 16),
             media: Vec::new(),
             callback,
             price_max: None,
@@ -294,20 +301,30 @@ impl World {
         }
     }
 
-    fn answered(
-        &mut self,
-        life: u64,
-        key: MessageKey,
-        outcome: SubmitOutcome,
-    ) -> Result<(), Killed> {
+    fn answered(&mut self, life: u64, answer: Answer, last: bool) -> Result<(), Killed> {
         if self.node.as_ref().is_none_or(|node| node.life != life) {
             return Ok(());
         }
-        let answers = [(key, outcome)];
+        let answers = [answer];
         self.commit(|tx, context| work::answered(tx, context, &answers))?;
-        let [(key, outcome)] = answers;
-        if let Some(node) = &mut self.node {
+        let [Answer { key, outcome, .. }] = answers;
+        if outcome == SubmitOutcome::Uncertain {
+            // Another connection brings receipts from now on.
+            self.after(GRACE, Happening::Explain(life, self.now));
+        }
+        if let Some(node) = self.node.as_mut().filter(|_| last) {
             node.dispatcher.handle(self.now, dispatch::Input::Answered(key, outcome));
+        }
+        Ok(())
+    }
+
+    fn explain(&mut self, life: u64, until: Instant) -> Result<(), Killed> {
+        if self.node.as_ref().is_none_or(|node| node.life != life) {
+            return Ok(());
+        }
+        self.commit(|tx, context| work::explain(tx, context, until))?;
+        if let Some(node) = &mut self.node {
+            node.dispatcher.handle(self.now, dispatch::Input::Resume);
         }
         Ok(())
     }
@@ -353,6 +370,7 @@ fn discriminant(happening: &Happening) -> u64 {
         Happening::Accept(count) => 100 + count,
         Happening::Wake => 1,
         Happening::Answered(..) => 2,
+        Happening::Explain(..) => 10,
         Happening::Receipt(_) => 3,
         Happening::Called(..) => 4,
         Happening::MessagesLoaded(..) => 8,

@@ -28,7 +28,7 @@ pub fn join(
     public_url: &str,
 ) -> Result<Routes, StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
-    let Configured { carrier, sim } = carriers::configured(&settings.carriers, mode, &parts.store)?;
+    let Configured { carrier, sim } = carriers::configured(&settings.carriers, mode, parts)?;
     let policy = policy(settings)?;
     let (hooks, hooks_mailbox) = Webhooks::new();
     let (jobs, jobs_mailbox) = Jobs::new();
@@ -41,6 +41,7 @@ pub fn join(
             move |_| jobs.nudge()
         }),
         carrier: CARRIER,
+        parts: carrier.split(),
         public_url: public_url.into(),
     });
     let (messaging, mailbox) = Messaging::new(messaging::Parts {

@@ -6,12 +6,14 @@
 
 pub mod faults;
 pub mod sim;
+pub mod smpp;
 
 use std::sync::{Arc, OnceLock};
 
 use base::{Instant, code};
 
 use crate::carriers::sim::SimCarrier;
+use crate::carriers::smpp::SmppCarrier;
 
 /// A carrier's own number within an installation: the upper part of a queue's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,9 +52,25 @@ pub struct Submission {
     pub media: Vec<String>,
     /// Not worth delivering after this instant.
     pub expires_at: Option<Instant>,
+    /// Segments, by index, that the carrier has already: they are not submitted again.
+    pub done: Vec<u8>,
 }
 
-/// What became of a submission.
+/// Which segment of a message, as its carrier splits it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// From 0.
+    pub index: u8,
+    /// How many there are.
+    pub of: u8,
+}
+
+impl Part {
+    /// The only one.
+    pub const WHOLE: Self = Self { index: 0, of: 1 };
+}
+
+/// What became of a submission, or of one segment of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SubmitOutcome {
     /// The carrier took it, under this reference.
@@ -69,6 +87,8 @@ pub enum SubmitOutcome {
         /// Twilio's code for the reason.
         code: u32,
     },
+    /// The connection was cut before the answer: the carrier has it, or not.
+    Uncertain,
 }
 
 /// The last word on a message that a carrier took.
@@ -87,6 +107,12 @@ pub struct Receipt {
     pub reference: String,
     /// Our key, where the carrier echoes it.
     pub key: Option<[u8; 32]>,
+    /// The message's sender, as the carrier tells it.
+    pub sender: String,
+    /// The message's recipient, as the carrier tells it.
+    pub recipient: String,
+    /// How the text began; empty where the carrier leaves it out.
+    pub excerpt: String,
     /// What became of the message.
     pub status: ReceiptStatus,
     /// When, by the carrier's clock.
@@ -106,22 +132,39 @@ pub struct Inbound {
     pub media: Vec<String>,
     /// The carrier's own id of it: the same text offered twice has the same.
     pub id: String,
+    /// Which part of a longer text it is.
+    pub part: Option<::smpp::udh::Part>,
 }
 
 /// What a carrier tells.
 #[derive(Debug)]
 pub enum CarrierEvent {
-    /// The answer to a submission.
+    /// The answer to a submission, or to one segment of it. `Throttled` and `Unreachable` are
+    /// about the whole: nothing of it was submitted.
     Answered {
         /// Our key of the message.
         key: [u8; 32],
+        /// Which segment.
+        part: Part,
         /// What became of it.
         outcome: SubmitOutcome,
+        /// No other answer follows for this submission.
+        last: bool,
     },
+    /// Receipts can come in (again): from now on it can be found out what became of uncertain
+    /// segments.
+    Receiving,
     /// A receipt. It is the carrier's to repeat until it is acknowledged.
     Receipt(Receipt, Acknowledge),
     /// A text came in. It is the carrier's to repeat until it is acknowledged.
     Inbound(Inbound, Acknowledge),
+}
+
+impl CarrierEvent {
+    /// The answer to a submission as a whole.
+    pub fn answered(key: [u8; 32], outcome: SubmitOutcome) -> Self {
+        Self::Answered { key, part: Part::WHOLE, outcome, last: true }
+    }
 }
 
 /// Tells a carrier that what it brought is on disk. Dropped unused, it means "bring it again".
@@ -155,11 +198,16 @@ impl std::fmt::Debug for Acknowledge {
 /// Where a carrier's events go.
 pub type EventSink = Arc<dyn Fn(Vec<CarrierEvent>) + Send + Sync>;
 
+/// Splits a submission into the texts of its segments.
+pub type Split = Arc<dyn Fn(&Submission) -> Vec<String> + Send + Sync>;
+
 /// A carrier as it is configured: an enum, not a trait object, as each kind is known.
 #[derive(Clone)]
 pub enum Carrier {
     /// Handsets in this process, for `dev` and tests.
     Sim(Arc<SimCarrier>),
+    /// A carrier's SMSC.
+    Smpp(Arc<SmppCarrier>),
     /// None is configured.
     Absent(Arc<Absent>),
 }
@@ -169,7 +217,9 @@ impl Carrier {
     pub fn connect(&self, sink: EventSink) {
         match self {
             Self::Sim(carrier) => carrier.connect(sink),
+            Self::Smpp(carrier) => carrier.connect(sink),
             Self::Absent(absent) => {
+                sink(vec![CarrierEvent::Receiving]);
                 // A second connection would be a mistake of the wiring; the first one stays.
                 let _ = absent.sink.set(sink);
             }
@@ -180,6 +230,7 @@ impl Carrier {
     pub fn submit(&self, submissions: Vec<Submission>) {
         match self {
             Self::Sim(carrier) => carrier.submit(submissions),
+            Self::Smpp(carrier) => carrier.submit(submissions),
             Self::Absent(absent) => absent.refuse(submissions),
         }
     }
@@ -188,7 +239,25 @@ impl Carrier {
     pub fn window_max(&self) -> usize {
         match self {
             Self::Sim(carrier) => carrier.window_max(),
+            Self::Smpp(carrier) => carrier.window_max(),
             Self::Absent(_) => 100,
+        }
+    }
+
+    /// How it splits texts.
+    pub fn split(&self) -> Split {
+        match self {
+            Self::Smpp(carrier) => carrier.split(),
+            Self::Sim(_) | Self::Absent(_) => {
+                Arc::new(|submission: &Submission| vec![submission.body.clone()])
+            }
+        }
+    }
+
+    /// Ends its sessions.
+    pub fn stop(&self) {
+        if let Self::Smpp(carrier) = self {
+            carrier.stop();
         }
     }
 }
@@ -203,7 +272,7 @@ impl Absent {
     fn refuse(&self, submissions: Vec<Submission>) {
         let refuse = |submission: Submission| {
             let outcome = SubmitOutcome::Refused { code: code::CARRIER_UNREACHABLE };
-            CarrierEvent::Answered { key: submission.key, outcome }
+            CarrierEvent::answered(submission.key, outcome)
         };
         if let Some(sink) = self.sink.get() {
             sink(submissions.into_iter().map(refuse).collect());

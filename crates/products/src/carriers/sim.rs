@@ -63,6 +63,7 @@ impl SimCarrier {
     pub fn connect(&self, sink: EventSink) {
         // A second connection would be a mistake of the wiring; the first one stays.
         let _ = self.sink.set(sink);
+        self.tell(vec![CarrierEvent::Receiving]);
     }
 
     /// How many submissions may be without an answer.
@@ -87,7 +88,7 @@ impl SimCarrier {
                     arriving.push(Arriving { submission, receipt, copies });
                 }
                 Decision::Answer(outcome) => {
-                    refused.push(CarrierEvent::Answered { key: submission.key, outcome });
+                    refused.push(CarrierEvent::answered(submission.key, outcome));
                 }
             }
         }
@@ -95,8 +96,7 @@ impl SimCarrier {
         let keys: Vec<[u8; 32]> = arriving.iter().map(|a| a.submission.key).collect();
         if self.inbox.send(arriving).is_err() {
             refused.extend(
-                keys.into_iter()
-                    .map(|key| CarrierEvent::Answered { key, outcome: SubmitOutcome::Throttled }),
+                keys.into_iter().map(|key| CarrierEvent::answered(key, SubmitOutcome::Throttled)),
             );
         }
         self.tell(refused);
@@ -125,7 +125,7 @@ fn receive(
             by_due.entry(now + after).or_default().push(Pending { sid, key, error, copies });
         }
         let outcome = SubmitOutcome::Taken { reference: sid.to_string() };
-        answered.push(CarrierEvent::Answered { key, outcome });
+        answered.push(CarrierEvent::answered(key, outcome));
         messages.push(HandsetMessage {
             sid,
             handset: submission.to,
@@ -156,7 +156,7 @@ impl SimCarrier {
         body: String,
         media: Vec<String>,
     ) -> Result<HandsetMessageSid, StoreError> {
-        let message = Inbound { from, to, body, media, id: String::new() };
+        let message = Inbound { from, to, body, media, id: String::new(), part: None };
         let (inbound, sid) = self
             .store
             .write(move |tx| {

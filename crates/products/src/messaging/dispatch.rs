@@ -65,6 +65,8 @@ pub enum Input {
     Answered(MessageKey, SubmitOutcome),
     /// A message was called back or removed before it was sent.
     Withdrawn(MessageKey),
+    /// The carrier is up again, or messages have become due that were not: look at once.
+    Resume,
 }
 
 /// What the dispatcher wants.
@@ -318,8 +320,15 @@ impl Dispatcher {
                 self.outputs.push_back(Output::PutOff(key, waiting.due_at));
                 self.keep_for_later(waiting);
             }
+            None if *outcome == SubmitOutcome::Uncertain => {}
             None => self.probe_up(),
         }
+    }
+
+    fn resume(&mut self) {
+        self.backoff.resume_at = self.now;
+        self.backoff.failures = 0;
+        self.table_has_more = true;
     }
 
     /// The carrier can't keep up: half the window, and a pause that grows while nothing succeeds.
@@ -346,9 +355,14 @@ impl Dispatcher {
                 for lane in self.lanes.values_mut() {
                     lane.waiting.retain(|waiting| waiting.key != key);
                 }
-                self.lanes.retain(|_, lane| !lane.waiting.is_empty());
-                self.turn.retain(|sender| self.lanes.contains_key(sender));
-                self.paced.retain(|(_, sender)| self.lanes.contains_key(sender));
+                // A lane without messages still knows when its sender may go on.
+                let now = self.now;
+                self.lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.free_at > now);
+                let waits = |sender: &String| {
+                    self.lanes.get(sender).is_some_and(|lane| !lane.waiting.is_empty())
+                };
+                self.turn.retain(&waits);
+                self.paced.retain(|(_, sender)| waits(sender));
                 self.known.remove(&key);
             }
             Some(Place::PutOff) => {
@@ -402,6 +416,7 @@ impl Machine for Dispatcher {
             Input::WindowStored(number) => self.window_stored(number),
             Input::Answered(key, outcome) => self.answered(key, &outcome),
             Input::Withdrawn(key) => self.withdrawn(key),
+            Input::Resume => self.resume(),
         }
         self.wake_due();
         self.fill();

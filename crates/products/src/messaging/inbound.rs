@@ -32,6 +32,12 @@ struct Asking {
 }
 
 impl Messaging {
+    /// Gives up waiting for the missing parts of a text.
+    pub(super) async fn do_parts(self: Arc<Self>, job: Job) -> Result<(), StoreError> {
+        let context = Arc::clone(&self.context);
+        self.store.write(move |tx| work::give_up_parts(tx, &context, &job.payload)).await
+    }
+
     /// Does the job of an inbound message. Safe to repeat: replies carry idempotency keys.
     pub(super) async fn do_inbound(self: Arc<Self>, job: Job) -> Result<(), StoreError> {
         let Some(asking) = self.prepare(&job).await? else { return Ok(()) };

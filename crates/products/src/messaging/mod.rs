@@ -37,8 +37,14 @@ pub const MIGRATIONS: &[Migration] = store::MIGRATIONS;
 /// How long a create may be repeated under its idempotency key.
 const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// How long it is known which receipts were placed.
+const RECEIPTS_LOGGED: Duration = Duration::from_secs(10 * 60);
+
+/// How long a receipt that nobody can place is kept.
+const RECEIPTS_PARKED: Duration = Duration::from_secs(3 * 24 * 60 * 60);
+
 /// The pause between sweeps.
-const SWEEP_EVERY: Duration = Duration::from_secs(60 * 60);
+const SWEEP_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// The façade: accepts drafts, and takes what carriers tell.
 pub struct Messaging {
@@ -126,12 +132,13 @@ impl Messaging {
         };
         vec![
             handler(work::INBOUND_JOB, |messaging, job| Box::pin(messaging.do_inbound(job))),
+            handler(work::PARTS_JOB, |messaging, job| Box::pin(messaging.do_parts(job))),
             handler(media::FETCH_JOB, |messaging, job| Box::pin(messaging.do_fetch(job))),
             handler(media::REMOVE_JOB, |messaging, job| Box::pin(messaging.do_remove(job))),
         ]
     }
 
-    /// Forgets what is kept for a day only, every hour, until the program ends.
+    /// Forgets what is kept for a day only, every few minutes, until the program ends.
     pub async fn sweep(self: Arc<Self>) {
         loop {
             let before = self.clock.now() - IDEMPOTENCY_KEPT;
@@ -139,7 +146,16 @@ impl Messaging {
             if let Err(error) = swept {
                 tracing::warn!(%error, "old idempotency keys could not be forgotten");
             }
-            self.clock.sleep_until(self.clock.now() + SWEEP_EVERY).await;
+            let now = self.clock.now();
+            let (logged, parked) = (now - RECEIPTS_LOGGED, now - RECEIPTS_PARKED);
+            let swept = self.store.write(move |tx| {
+                store::forget_logged(tx, logged)?;
+                store::forget_parked(tx, parked)
+            });
+            if let Err(error) = swept.await {
+                tracing::warn!(%error, "old receipts could not be forgotten");
+            }
+            self.clock.sleep_until(now + SWEEP_EVERY).await;
         }
     }
 

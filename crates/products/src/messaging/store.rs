@@ -2,15 +2,21 @@
 
 mod consent;
 mod idempotency;
+mod inbound_parts;
 mod list;
 mod media;
 mod queues;
+mod segments;
+mod uncertain;
 
 pub use consent::{has_opt_outs, opt_in, opt_out, opted_out};
 pub use idempotency::{forget_idempotent, idempotent, remember_idempotent};
+pub use inbound_parts::{InboundPart, insert_part, parts_from, remove_parts};
 pub use list::{Filter, list};
 pub use media::{Media, delete_media, insert_media, media_kept, media_of};
 pub use queues::*;
+pub use segments::*;
+pub use uncertain::*;
 
 use ::store::{Migration, Query, Row, StoreError, Tx, Value};
 use base::{Currency, Instant, Money, Sid};
@@ -18,9 +24,12 @@ use base::{Currency, Instant, Money, Sid};
 use crate::messaging::model::{Direction, Flags, Message, MessageKey, Status};
 
 /// The tables of this product.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "messaging/1",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { name: "messaging/1", sql: MESSAGES },
+    Migration { name: "messaging/2", sql: SEGMENTS },
+];
+
+const MESSAGES: &str = "
     CREATE TABLE messages (
         account {blob} NOT NULL,
         sid {blob} NOT NULL,
@@ -88,8 +97,50 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         PRIMARY KEY (account, message, sid)
     ) {clustered};
     CREATE INDEX message_media_by_sid ON message_media (sid);
-    ",
-}];
+    ";
+
+/// Segments of messages that have several, what is uncertain, and receipts of the last minutes.
+const SEGMENTS: &str = "
+    CREATE TABLE segments (
+        account {blob} NOT NULL,
+        sid {blob} NOT NULL,
+        part {int} NOT NULL,
+        parts {int} NOT NULL,
+        status {int} NOT NULL,
+        error {int} NOT NULL,
+        carrier_ref {text},
+        PRIMARY KEY (account, sid, part)
+    ) {clustered};
+    CREATE INDEX segments_open ON segments (carrier_ref) WHERE carrier_ref IS NOT NULL;
+    CREATE TABLE uncertain_segments (
+        account {blob} NOT NULL,
+        sid {blob} NOT NULL,
+        part {int} NOT NULL,
+        parts {int} NOT NULL,
+        marked_at {int} NOT NULL,
+        PRIMARY KEY (account, sid, part)
+    ) {clustered};
+    ALTER TABLE parked_receipts ADD COLUMN sender {text};
+    ALTER TABLE parked_receipts ADD COLUMN recipient {text};
+    ALTER TABLE parked_receipts ADD COLUMN salt {blob};
+    ALTER TABLE parked_receipts ADD COLUMN excerpt {blob};
+    CREATE INDEX parked_receipts_by_address ON parked_receipts (recipient, sender);
+    CREATE TABLE inbound_parts (
+        sender {text} NOT NULL,
+        recipient {text} NOT NULL,
+        reference {int} NOT NULL,
+        parts {int} NOT NULL,
+        part {int} NOT NULL,
+        received_at {int} NOT NULL,
+        salt {blob} NOT NULL,
+        body {blob} NOT NULL,
+        PRIMARY KEY (sender, recipient, reference, parts, part)
+    ) {clustered};
+    CREATE TABLE receipt_log (
+        id {blob} NOT NULL PRIMARY KEY,
+        hashes {blob} NOT NULL
+    ) {clustered};
+    ";
 
 const COLUMNS: &str = "account, sid, direction, status, sender, recipient, segments, media, error, \
                        price, currency, created_at, updated_at, sent_at, expires_at, callback, \
@@ -287,8 +338,10 @@ pub fn redact(tx: &mut Tx<'_>, key: MessageKey, event: (i64, i64)) -> Result<(),
 
 /// Removes a message.
 pub fn delete(tx: &mut Tx<'_>, key: MessageKey) -> Result<u64, StoreError> {
-    let sql = "DELETE FROM messages WHERE account = ? AND sid = ?";
-    tx.execute(sql, &[(&key.account.bytes()).into(), (&key.sid.bytes()).into()])
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    let row: [Value<'_>; 2] = [(&account).into(), (&sid).into()];
+    tx.execute("DELETE FROM segments WHERE account = ? AND sid = ?", &row)?;
+    tx.execute("DELETE FROM messages WHERE account = ? AND sid = ?", &row)
 }
 
 /// Sets the marks of a message.

@@ -4,20 +4,23 @@
 
 mod accept;
 mod inbound;
+mod segments;
+mod uncertain;
 
 use ::store::{NewEvent, Query, StoreError, Tx, job};
 use base::{AnySid, ApiError, Instant, MasterKey, MediaSid, Money, ObjectKey, Sid, code};
 
-use crate::carriers::{self, CarrierId, Receipt, ReceiptStatus, Submission, SubmitOutcome};
+use crate::carriers::{self, CarrierId, Part, Receipt, ReceiptStatus, Submission, SubmitOutcome};
 use crate::messaging::dispatch::Waiting;
 use crate::messaging::media;
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::rules::Prices;
-use crate::messaging::store::{self, Change};
+use crate::messaging::store::{self, Change, Segment};
 use crate::webhooks::{self, NewDelivery, Outbox};
 
 pub use accept::accept;
-pub use inbound::{INBOUND_JOB, inbound};
+pub use inbound::{INBOUND_JOB, PARTS_JOB, give_up_parts, inbound};
+pub use uncertain::{explain, mark_open_windows};
 
 /// What the units need to know besides the tables.
 pub struct Context {
@@ -31,6 +34,8 @@ pub struct Context {
     pub nudge: std::sync::Arc<dyn Fn(job::JobId) + Send + Sync>,
     /// Who delivers.
     pub carrier: CarrierId,
+    /// The text of each segment into which the carrier splits a text.
+    pub parts: carriers::Split,
     /// How the world reaches this installation.
     pub public_url: std::sync::Arc<str>,
 }
@@ -93,7 +98,12 @@ pub fn reload(
             found.iter().map(|file| media::address(&context.public_url, file)).collect()
         }
     };
-    Ok(to_waiting(message, open_body(&context.master, message), media))
+    let mut waiting = to_waiting(message, open_body(&context.master, message), media);
+    if message.flags.has(Flags::UNCERTAIN) {
+        let answered = store::segments_of(query, message.key)?;
+        waiting.submission.done = answered.iter().map(|segment| segment.part.index).collect();
+    }
+    Ok(waiting)
 }
 
 /// Queues a message whose media is here: what the dispatcher is offered.
@@ -119,6 +129,7 @@ fn to_waiting(message: &Message, body: String, media: Vec<String>) -> Waiting {
             body,
             media,
             expires_at: message.expires_at,
+            done: Vec::new(),
         },
         segments: message.segments,
         due_at: message.created_at,
@@ -146,28 +157,79 @@ struct Step {
     flags: Flags,
 }
 
+/// The carrier's answer to a submission, or to one segment of it.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Which message.
+    pub key: MessageKey,
+    /// Which segment of it.
+    pub part: Part,
+    /// What became of it.
+    pub outcome: SubmitOutcome,
+}
+
 /// Answers of the carrier to submissions, in the order in which they came.
-pub fn answered(
+pub fn answered(tx: &mut Tx<'_>, context: &Context, answers: &[Answer]) -> Result<(), StoreError> {
+    answered_as(tx, context, answers, Flags(Flags::REPEATED))
+}
+
+/// The same, with the marks that uncertain messages get when they turn out to be taken.
+fn answered_as(
     tx: &mut Tx<'_>,
     context: &Context,
-    answers: &[(MessageKey, SubmitOutcome)],
+    answers: &[Answer],
+    resent: Flags,
+) -> Result<(), StoreError> {
+    let (wholes, parts): (Vec<&Answer>, Vec<&Answer>) =
+        answers.iter().partition(|answer| answer.part.of <= 1);
+    whole_answered(tx, context, &wholes, resent)?;
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<MessageKey> = parts.iter().map(|answer| answer.key).collect();
+    let (mut fresh, mut again, mut uncertain) = (Vec::new(), Vec::new(), Vec::new());
+    for (answer, message) in parts.into_iter().zip(store::find_each(tx, &keys)?) {
+        let Some(message) = message else { continue };
+        match answer.outcome {
+            SubmitOutcome::Uncertain => uncertain.push((message, answer.part)),
+            _ if message.flags.has(Flags::UNCERTAIN) => again.push(answer.clone()),
+            _ => fresh.push(answer.clone()),
+        }
+    }
+    segments::answered(tx, context, &fresh, Flags::default())?;
+    segments::answered(tx, context, &again, resent)?;
+    uncertain::mark(tx, &uncertain)
+}
+
+/// Answers about messages of one segment: the hot path.
+fn whole_answered(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    answers: &[&Answer],
+    resent: Flags,
 ) -> Result<(), StoreError> {
     let mut steps = Vec::with_capacity(answers.len());
-    let keys: Vec<MessageKey> = answers.iter().map(|(key, _)| *key).collect();
+    let mut uncertain = Vec::new();
+    let keys: Vec<MessageKey> = answers.iter().map(|answer| answer.key).collect();
     let found = store::find_each(tx, &keys)?;
-    for ((_, outcome), message) in answers.iter().zip(found) {
-        let (status, error, carrier_ref) = match outcome {
+    for (answer, message) in answers.iter().zip(found) {
+        let Some(message) = message else { continue };
+        let (status, error, carrier_ref) = match &answer.outcome {
             SubmitOutcome::Taken { reference } => (Status::Sent, 0, Some(reference.clone())),
             SubmitOutcome::Refused { code } => (Status::Failed, *code, None),
             SubmitOutcome::Throttled | SubmitOutcome::Unreachable => continue,
+            SubmitOutcome::Uncertain => {
+                uncertain.push((message, answer.part));
+                continue;
+            }
         };
-        let Some(message) = message else { continue };
         let mut flags = message.flags;
         if flags.has(Flags::UNCERTAIN) && status == Status::Sent {
-            flags = flags.with(Flags::REPEATED);
+            flags = flags.with(resent.0);
         }
         steps.push(Step { message, status, error, carrier_ref, flags });
     }
+    uncertain::mark(tx, &uncertain)?;
     let references = steps.iter().filter_map(|step| step.carrier_ref.as_deref());
     let early = store::take_parked(tx, &references.collect::<Vec<_>>())?;
     let overtaken: Vec<(MessageKey, (Status, u32))> = steps
@@ -183,7 +245,13 @@ pub fn answered(
         Some(Step { message, status, error, carrier_ref: None, flags })
     });
     let steps = steps.collect();
+    log_placed(tx, early.keys().map(String::as_str).collect())?;
     write_steps(tx, context, steps)
+}
+
+/// Remembers which receipts were placed.
+fn log_placed(tx: &mut Tx<'_>, references: Vec<&str>) -> Result<(), StoreError> {
+    if references.is_empty() { Ok(()) } else { store::log_receipts(tx, &references) }
 }
 
 /// Receipts: advance the statuses, park those whose submit response is not here yet. Answers the
@@ -195,27 +263,48 @@ pub fn receipts(
 ) -> Result<Vec<MessageKey>, StoreError> {
     let mut seen = std::collections::HashSet::new();
     let mut steps: Vec<Step> = Vec::with_capacity(receipts.len());
+    let (mut unplaced, mut placed) = (Vec::new(), Vec::new());
     let found = addressed(tx, receipts)?;
     for (receipt, found) in receipts.iter().zip(found) {
-        let (status, error) = match receipt.status {
-            ReceiptStatus::Delivered => (Status::Delivered, 0),
-            ReceiptStatus::Undelivered(code) => (Status::Undelivered, code),
-        };
+        let (status, error) = word_of(receipt);
         match found {
             None if receipt.key.is_some() => {}
-            None => store::park(tx, receipt, status, error)?,
+            None => unplaced.push(receipt),
             // The same receipt twice in one batch: the first one counts.
             Some(message) if !seen.insert(message.key) => {}
             Some(message) => {
+                placed.extend(receipt.key.is_none().then_some(receipt.reference.as_str()));
                 let flags = message.flags;
                 steps.push(Step { message, status, error, carrier_ref: None, flags });
             }
         }
     }
+    let references: Vec<&str> = unplaced.iter().map(|r| r.reference.as_str()).collect();
+    let mut settled: std::collections::BTreeMap<_, Segment> = std::collections::BTreeMap::new();
+    for (receipt, segment) in unplaced.into_iter().zip(store::find_segments(tx, &references)?) {
+        let (status, error) = word_of(receipt);
+        match segment {
+            None => uncertain::park(tx, context, receipt, status, error)?,
+            Some(segment) => {
+                placed.push(receipt.reference.as_str());
+                let segment = Segment { status, error, carrier_ref: None, ..segment };
+                settled.entry((segment.key, segment.part.index)).or_insert(segment);
+            }
+        }
+    }
     let waiting = steps.iter().filter(|step| step.message.status == Status::Queued);
     let proven = waiting.map(|step| step.message.key).collect();
+    log_placed(tx, placed)?;
     write_steps(tx, context, steps)?;
+    segments::settle(tx, context, settled.into_values().collect())?;
     Ok(proven)
+}
+
+fn word_of(receipt: &Receipt) -> (Status, u32) {
+    match receipt.status {
+        ReceiptStatus::Delivered => (Status::Delivered, 0),
+        ReceiptStatus::Undelivered(code) => (Status::Undelivered, code),
+    }
 }
 
 /// The message of each receipt: by our key where the carrier echoes it, else by its reference.
@@ -357,24 +446,4 @@ fn callback_of(step: &Step) -> Option<NewDelivery> {
         params: webhooks::params::message_status(&status),
         salt: message.salt,
     })
-}
-
-/// Marks the messages of windows that a crash left open: their outcome is unknown. They wait for
-/// receipts that explain them until the grace period ends, then they are due again. Answers them.
-pub fn mark_uncertain(
-    tx: &mut Tx<'_>,
-    grace: std::time::Duration,
-) -> Result<Vec<MessageKey>, StoreError> {
-    let keys = store::open_windows(tx)?;
-    let due_at = tx.now() + grace;
-    let mut marks = Vec::new();
-    let found = store::find_each(tx, &keys)?;
-    for (key, message) in keys.into_iter().zip(found) {
-        let Some(message) = message else { continue };
-        if message.status == Status::Queued {
-            marks.push((key, message.flags.with(Flags::UNCERTAIN), due_at));
-        }
-    }
-    store::mark_waiting(tx, &marks)?;
-    Ok(marks.into_iter().map(|(key, ..)| key).collect())
 }

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::carriers::{self, Carrier, CarrierEvent, CarrierId, Receipt, SubmitOutcome};
 use crate::messaging::dispatch::{Config, Dispatcher, Input, Output, Waiting};
-use crate::messaging::work::{self, Context};
+use crate::messaging::work::{self, Answer, Context};
 use crate::messaging::{MessageKey, Messaging, store};
 
 /// What the dispatcher's driver is told.
@@ -27,6 +27,10 @@ pub enum Event {
     Answered(Vec<(MessageKey, SubmitOutcome)>),
     /// A message was called back or removed.
     Withdrawn(MessageKey),
+    /// The carrier brings receipts (again).
+    Receiving,
+    /// Uncertain messages were explained, or are due again.
+    Explained,
 }
 
 /// The receiving end of a dispatcher.
@@ -53,15 +57,20 @@ pub(super) fn take_events(
     dispatcher: &mpsc::UnboundedSender<Event>,
 ) -> Result<Vec<()>, StoreError> {
     let count = events.len();
-    let mut answers = Vec::with_capacity(count);
+    let mut answers: Vec<Answer> = Vec::with_capacity(count);
+    let mut finished = Vec::with_capacity(count);
+    let mut receiving = false;
     let mut receipts: Vec<Receipt> = Vec::with_capacity(count);
     let mut acknowledgements = Vec::with_capacity(count);
     let mut inbound = Vec::new();
     for event in events {
         match event {
-            CarrierEvent::Answered { key, outcome } => {
-                answers.extend(MessageKey::from_bytes(&key).map(|key| (key, outcome)));
+            CarrierEvent::Answered { key, part, outcome, last } => {
+                let Some(key) = MessageKey::from_bytes(&key) else { continue };
+                finished.extend(last.then(|| (key, outcome.clone())));
+                answers.push(Answer { key, part, outcome });
             }
+            CarrierEvent::Receiving => receiving = true,
             CarrierEvent::Receipt(receipt, acknowledge) => {
                 receipts.push(receipt);
                 acknowledgements.push(acknowledge);
@@ -79,8 +88,11 @@ pub(super) fn take_events(
     tx.after_commit(move || {
         acknowledgements.into_iter().for_each(carriers::Acknowledge::done);
         // Without a dispatcher there is nobody to tell.
-        if !answers.is_empty() {
-            let _ = dispatcher.send(Event::Answered(answers));
+        if !finished.is_empty() {
+            let _ = dispatcher.send(Event::Answered(finished));
+        }
+        if receiving {
+            let _ = dispatcher.send(Event::Receiving);
         }
         for key in proven {
             let _ = dispatcher.send(Event::Withdrawn(key));
@@ -106,8 +118,8 @@ pub(super) async fn run(
     config: RunConfig,
     mailbox: Mailbox,
 ) {
-    let grace = config.grace;
-    let marked = messaging.store.write(move |tx| work::mark_uncertain(tx, grace)).await;
+    let context = Arc::clone(&config.context);
+    let marked = messaging.store.write(move |tx| work::mark_open_windows(tx, &context)).await;
     match marked {
         Ok(keys) if keys.is_empty() => {}
         Ok(keys) => tracing::warn!(messages = keys.len(), "were in flight when the program ended"),
@@ -188,6 +200,11 @@ impl Driver {
                 }
             }
             Event::Withdrawn(key) => self.dispatcher.handle(now, Input::Withdrawn(key)),
+            Event::Receiving => {
+                self.explain_later(now);
+                self.dispatcher.handle(now, Input::Resume);
+            }
+            Event::Explained => self.dispatcher.handle(now, Input::Resume),
         }
         self.drain();
     }
@@ -210,6 +227,25 @@ impl Driver {
             // Each of them is found again by a later load or at the next start.
             tracing::warn!(%error, "the dispatcher could not write");
         }
+    }
+
+    /// What is uncertain now is explained when the grace period ends, and is not looked at before.
+    fn explain_later(&self, until: Instant) {
+        let messaging = Arc::clone(&self.messaging);
+        let (context, grace) = (Arc::clone(&self.config.context), self.config.grace);
+        tokio::spawn(async move {
+            messaging.clock.sleep_until(until + grace).await;
+            let explain = move |tx: &mut Tx<'_>| work::explain(tx, &context, until);
+            match messaging.store.write(explain).await {
+                Ok((0, 0)) | Err(StoreError::Closed) => {}
+                Ok((explained, again)) => {
+                    tracing::info!(explained, again, "uncertain segments were settled");
+                    // The dispatcher only stops with the program.
+                    let _ = messaging.dispatcher.send(Event::Explained);
+                }
+                Err(error) => tracing::error!(%error, "uncertain segments stay so until a restart"),
+            }
+        });
     }
 
     fn store_window(&self, number: u64, keys: Vec<MessageKey>) {

@@ -109,6 +109,7 @@ fn routes(
         outbox: Outbox::new(Arc::clone(master), hooks.handover()),
         nudge: Arc::new(move |_| jobs.nudge()),
         carrier: CarrierId(0),
+        parts: Arc::new(|submission| vec![submission.body.clone()]),
         public_url: "".into(),
     });
     let (messaging, _) = Messaging::new(messaging::Parts {

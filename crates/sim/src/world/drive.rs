@@ -54,9 +54,13 @@ impl World {
             Output::Submit(submissions) => {
                 for submission in submissions {
                     let reaction = self.carrier.submit(&submission, &mut self.random);
-                    let (delay, outcome) = reaction.answer;
                     let key = key_of(&submission.key);
-                    self.after(delay, Happening::Answered(life, key, outcome));
+                    let last = reaction.answers.len().saturating_sub(1);
+                    for (index, (delay, part, outcome)) in reaction.answers.into_iter().enumerate()
+                    {
+                        let answer = work::Answer { key, part, outcome };
+                        self.after(delay, Happening::Answered(life, answer, index == last));
+                    }
                     for (delay, receipt) in reaction.receipts {
                         self.after(delay, Happening::Receipt(receipt));
                     }

@@ -68,10 +68,12 @@ pub enum Input {
     Lost(LinkId),
     /// Octets came in.
     Received(LinkId, Vec<u8>),
-    /// Submit the segments of a message, of which there are `parts`, by index from 0.
+    /// Submit segments of a message.
     Submit {
         /// The owner's name of it.
         key: Key,
+        /// How many segments it has altogether.
+        parts: u8,
         /// Not worth submitting after.
         expires_at: Option<Instant>,
         /// Index and PDU of each segment to be submitted.
@@ -113,6 +115,8 @@ pub enum Output {
         key: Key,
         /// Which one, from 0.
         part: u8,
+        /// How many it has altogether.
+        parts: u8,
         /// What.
         outcome: Outcome,
         /// Nothing more will be told of this message.
@@ -382,7 +386,9 @@ impl Machine for Client {
             Input::Connected(id) => self.connected(id),
             Input::Lost(id) => self.lost(id, None),
             Input::Received(id, octets) => self.received(id, &octets),
-            Input::Submit { key, expires_at, segments } => self.submit(key, expires_at, segments),
+            Input::Submit { key, parts, expires_at, segments } => {
+                self.submit(key, parts, expires_at, segments);
+            }
             Input::Respond(handle, status) => self.respond(handle, status),
             Input::Stop => self.stop(),
         }

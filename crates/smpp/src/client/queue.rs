@@ -9,6 +9,7 @@ use crate::pdu::{Body, ShortMessage};
 #[derive(Debug)]
 pub(super) struct Group {
     key: Key,
+    parts: u8,
     expires_at: Option<Instant>,
     open: usize,
     /// Something of it was submitted, so that it can't be given back any more.
@@ -36,13 +37,14 @@ impl Client {
     pub(super) fn submit(
         &mut self,
         key: Key,
+        parts: u8,
         expires_at: Option<Instant>,
         segments: Vec<(u8, ShortMessage)>,
     ) {
         let group = self.next_id;
         self.next_id += 1;
         let open = segments.len();
-        self.groups.insert(group, Group { key, expires_at, open, started: false });
+        self.groups.insert(group, Group { key, parts, expires_at, open, started: false });
         let queued = segments.into_iter();
         self.queue.extend(queued.map(|(part, m)| Queued { group, part, message: Box::new(m) }));
     }
@@ -50,11 +52,11 @@ impl Client {
     pub(super) fn answer(&mut self, id: u64, part: u8, outcome: Outcome) {
         let Some(group) = self.groups.get_mut(&id) else { return };
         group.open -= 1;
-        let (key, last) = (group.key, group.open == 0);
+        let (key, parts, last) = (group.key, group.parts, group.open == 0);
         if last {
             self.groups.remove(&id);
         }
-        self.outputs.push_back(Output::Answered { key, part, outcome, last });
+        self.outputs.push_back(Output::Answered { key, part, parts, outcome, last });
     }
 
     /// Submits as far as windows and paces allow.
@@ -124,12 +126,9 @@ impl Client {
     fn withdraw(&mut self, id: u64, outcome: Outcome) {
         self.queue.retain(|queued| queued.group != id);
         if let Some(group) = self.groups.remove(&id) {
-            self.outputs.push_back(Output::Answered {
-                key: group.key,
-                part: 0,
-                outcome,
-                last: true,
-            });
+            let (key, parts) = (group.key, group.parts);
+            let last = true;
+            self.outputs.push_back(Output::Answered { key, part: 0, parts, outcome, last });
         }
     }
 }

@@ -81,7 +81,7 @@ impl World {
             (part, message)
         });
         let segments = segments.collect();
-        let input = Input::Submit { key: key(index), expires_at: None, segments };
+        let input = Input::Submit { key: key(index), parts, expires_at: None, segments };
         self.client.handle(self.now, input);
         self.settle();
     }
@@ -102,7 +102,7 @@ impl World {
                     }
                 }
                 Output::Close(id) => self.cut(id, false),
-                Output::Answered { key, part, outcome, last } => {
+                Output::Answered { key, part, outcome, last, .. } => {
                     self.answers.entry((key, part)).or_default().push(outcome);
                     *self.lasts.entry(key).or_default() += u32::from(last);
                 }

@@ -57,16 +57,20 @@ pub fn segments(body: &str, smart_encoded: bool) -> Segments {
 pub fn split(body: &str, smart_encoded: bool) -> Vec<String> {
     let body = if smart_encoded { smart::encode(body) } else { Cow::Borrowed(body) };
     let encoding = choose(&body);
-    let mut counter = Counter::new(encoding);
-    body.chars().for_each(|character| counter.take(character));
-    if counter.finish().count == 1 {
-        return vec![body.into_owned()];
+    split_by(&body, |character| width(encoding, character), encoding.single(), encoding.part())
+}
+
+/// Splits by the units that each character takes, the units of a text of one part, and those of
+/// each of several parts.
+fn split_by(body: &str, width: impl Fn(char) -> usize, single: usize, part: usize) -> Vec<String> {
+    if body.chars().map(&width).sum::<usize>() <= single {
+        return vec![body.to_owned()];
     }
     let mut parts = vec![String::new()];
     let mut used = 0;
     for character in body.chars() {
-        let width = width(encoding, character);
-        if used + width > encoding.part() {
+        let width = width(character);
+        if used + width > part {
             parts.push(String::new());
             used = 0;
         }

@@ -21,10 +21,26 @@ pub const UCS2: u8 = 0x08;
 /// `data_coding` of Latin-1.
 pub const LATIN1: u8 = 0x03;
 
+/// Whether the carrier's default alphabet can say a text; otherwise it goes as UTF-16.
+pub fn fits(text: &str, alphabet: Alphabet) -> bool {
+    match alphabet {
+        Alphabet::Gsm | Alphabet::GsmPacked => text.chars().all(|c| gsm7::septets(c).is_some()),
+        Alphabet::Latin1 => text.chars().all(|c| u32::from(c) < 256),
+        Alphabet::Ucs2 => false,
+    }
+}
+
 /// A text in the carrier's default alphabet, or in UTF-16 where that can't say it: the octets and
-/// their `data_coding`. `header` septets stand in front when the septets are packed.
+/// their `data_coding`.
 pub fn encode(text: &str, alphabet: Alphabet, header: usize) -> (Vec<u8>, u8) {
+    encode_as(text, alphabet, fits(text, alphabet), header)
+}
+
+/// The same for a part of a text, of which it was decided as a whole whether it `fits` the default
+/// alphabet. `header` octets stand in front of packed septets.
+pub fn encode_as(text: &str, alphabet: Alphabet, fits: bool, header: usize) -> (Vec<u8>, u8) {
     let default = match alphabet {
+        _ if !fits => None,
         Alphabet::Gsm => gsm7::encode(text),
         // Septets begin at a septet's border behind the header (TS 23.040 §9.2.3.24).
         Alphabet::GsmPacked => gsm7::encode(text).map(|septets| {
@@ -38,6 +54,15 @@ pub fn encode(text: &str, alphabet: Alphabet, header: usize) -> (Vec<u8>, u8) {
     match default {
         Some(octets) => (octets, 0),
         None => (text.encode_utf16().flat_map(u16::to_be_bytes).collect(), UCS2),
+    }
+}
+
+/// The parts of a text in the carrier's default alphabet, or in UTF-16 where that can't say it.
+pub fn split(text: &str, alphabet: Alphabet) -> Vec<String> {
+    match alphabet {
+        Alphabet::Gsm | Alphabet::GsmPacked => super::split(text, false),
+        Alphabet::Latin1 if fits(text, alphabet) => super::split_by(text, |_| 1, 140, 134),
+        Alphabet::Latin1 | Alphabet::Ucs2 => super::split_by(text, char::len_utf16, 70, 67),
     }
 }
 

@@ -182,7 +182,15 @@ impl Pending {
             0 => ReceiptStatus::Delivered,
             error => ReceiptStatus::Undelivered(error),
         };
-        Receipt { reference: self.sid.to_string(), key: Some(self.key), status, done_at: now }
+        Receipt {
+            reference: self.sid.to_string(),
+            key: Some(self.key),
+            sender: String::new(),
+            recipient: String::new(),
+            excerpt: String::new(),
+            status,
+            done_at: now,
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use ::store::{Query, StoreError, Tx, Value, job};
 use base::{Instant, Sid};
 
 use super::{COLUMNS, from_row};
-use crate::carriers::Receipt;
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
 
 /// Messages that wait in the queues `from..to` and are due, the longest waiting first.
@@ -50,28 +49,6 @@ pub fn next_waiting(
     let sql = "SELECT min(due_at) FROM messages WHERE queue >= ? AND queue < ? AND due_at > ?";
     let params = [queues.start.into(), queues.end.into(), after.into()];
     Ok(query.row(sql, &params, |row| row.instant_or_null(0))?.flatten())
-}
-
-/// Keeps a receipt whose message is not known (yet).
-pub fn park(
-    tx: &mut Tx<'_>,
-    receipt: &Receipt,
-    status: Status,
-    error: u32,
-) -> Result<(), StoreError> {
-    let now = tx.now();
-    tx.execute(
-        "INSERT INTO parked_receipts (carrier_ref, status, error, done_at, received_at) \
-         VALUES (?, ?, ?, ?, ?) ON CONFLICT (carrier_ref) DO NOTHING",
-        &[
-            (&receipt.reference).into(),
-            status.number().into(),
-            error.into(),
-            receipt.done_at.into(),
-            now.into(),
-        ],
-    )?;
-    Ok(())
 }
 
 /// Takes the parked receipts of these references: status and error of each that came early.
@@ -158,5 +135,11 @@ pub fn put_off(tx: &mut Tx<'_>, keys: &[(MessageKey, Instant)]) -> Result<(), St
         3,
         &values,
     )?;
+    Ok(())
+}
+
+/// Forgets every window: what was in them is marked.
+pub fn forget_windows(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM submit_windows", &[])?;
     Ok(())
 }
