@@ -26,6 +26,8 @@ pub struct Config {
     pub throughput: u32,
     /// After how long a receipt comes.
     pub receipt_after: Duration,
+    /// Whether handsets answer every text with itself.
+    pub echo: bool,
     /// What it does wrong.
     pub faults: Faults,
     /// Seed of the faults.
@@ -35,7 +37,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         let (receipt_after, faults) = (Duration::ZERO, Faults::default());
-        Self { password: None, throughput: 0, receipt_after, faults, seed: 0 }
+        Self { password: None, throughput: 0, receipt_after, echo: false, faults, seed: 0 }
     }
 }
 
@@ -215,6 +217,13 @@ impl Smsc {
         let number = self.next_id;
         self.next_id += 1;
         self.owe_receipt(&system_id, number, &message);
+        if self.config.echo {
+            let (source, destination) = (message.destination.clone(), message.source.clone());
+            let mut answer = ShortMessage { source, destination, ..(*message).clone() };
+            answer.registered_delivery = 0;
+            answer.validity.clear();
+            self.owe(self.now, Due { system_id: system_id.clone(), message: Box::new(answer) });
+        }
         let faults = self.config.faults;
         if self.random.chance(faults.receipt_first) {
             self.deliver();

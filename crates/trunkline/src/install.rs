@@ -179,7 +179,8 @@ async fn stock(
     Ok(first)
 }
 
-async fn wait_for_signal() {
+/// Waits until the program is asked to end.
+pub async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
     let Ok(mut terminate) = signal(SignalKind::terminate()) else {
         // Without signals only Ctrl-C is left.

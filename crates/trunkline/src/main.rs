@@ -6,6 +6,7 @@ mod install;
 mod operator;
 mod secrets;
 mod settings;
+mod smsc;
 mod welcome;
 mod wiring;
 
@@ -32,6 +33,8 @@ enum Command {
     Dev(Box<Settings>),
     /// Run as a server.
     Serve(Box<Settings>),
+    /// Run a test carrier that others bind to by SMPP.
+    Smsc(smsc::Options),
     /// Show or change the main account's credentials.
     Credentials {
         /// What to do with them.
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Dev(settings) => install::run(*settings, install::Mode::Dev).await,
             Command::Serve(settings) => install::run(*settings, install::Mode::Serve).await,
+            Command::Smsc(options) => smsc::run(options).await,
             Command::Credentials { action } => credentials::run(action).await,
             Command::Accounts { action } => operator::accounts(action).await,
             Command::Numbers { action } => operator::numbers(action).await,

@@ -46,7 +46,7 @@ fn kill_amid_sends(engine: Engine) {
                 1;
         }
         let all = accepted.iter().all(|(_, body)| arrived.contains_key(body));
-        let done = all && accepted.iter().all(|(sid, _)| status(&trunkline, sid) == "delivered");
+        let done = all && accepted.iter().all(|(sid, _)| trunkline.status(sid) == "delivered");
         done.then_some(arrived)
     });
     let repeated: usize = arrived.values().map(|count| count - 1).sum();
@@ -67,14 +67,4 @@ fn send(address: &str, thread: usize, answered: &AtomicUsize) -> Vec<(String, St
         answered.fetch_add(1, Ordering::SeqCst);
     }
     accepted
-}
-
-fn status(trunkline: &Trunkline, sid: &str) -> String {
-    let url = format!("{}/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}.json", trunkline.address);
-    let mut answer = ureq::get(&url)
-        .header("authorization", &basic(ACCOUNT, TOKEN))
-        .call()
-        .expect("an accepted message is there");
-    let json: serde_json::Value = answer.body_mut().read_json().expect("JSON");
-    json["status"].as_str().unwrap_or_default().to_owned()
 }

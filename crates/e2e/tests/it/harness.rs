@@ -101,6 +101,24 @@ impl Trunkline {
         self.run(node(script), script);
     }
 
+    /// The same with further variables.
+    pub fn node_with(&self, script: &str, variables: &[(&str, &str)]) {
+        let mut command = node(script);
+        command.envs(variables.iter().copied());
+        self.run(command, script);
+    }
+
+    /// The status of a message.
+    pub fn status(&self, sid: &str) -> String {
+        let url = format!("{}/2010-04-01/Accounts/{ACCOUNT}/Messages/{sid}.json", self.address);
+        let mut answer = ureq::get(&url)
+            .header("authorization", &basic(ACCOUNT, TOKEN))
+            .call()
+            .expect("an accepted message is there");
+        let json: serde_json::Value = answer.body_mut().read_json().expect("JSON");
+        json["status"].as_str().unwrap_or_default().to_owned()
+    }
+
     fn run(&self, mut command: Command, script: &str) {
         command.env("BASE_URL", &self.address).env("ACCOUNT_SID", ACCOUNT).env("AUTH_TOKEN", TOKEN);
         command.env("DATA", &self.folder).env("TEST_ACCOUNT_SID", TEST_ACCOUNT);
@@ -191,7 +209,7 @@ fn root() -> PathBuf {
 }
 
 /// The program beside this test binary: `cargo build` puts both into one folder.
-fn program() -> PathBuf {
+pub fn program() -> PathBuf {
     let own = std::env::current_exe().expect("this test's own path");
     let program = own.ancestors().nth(2).expect("target/<profile>").join("trunkline");
     assert!(program.exists(), "{} is missing: run cargo build first", program.display());

@@ -4,3 +4,4 @@ mod crash;
 mod harness;
 mod sdk;
 mod signature;
+mod smpp;

@@ -1,0 +1,169 @@
+//! Carriers over SMPP: servers and clients that others wrote, cuts, and kills.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use net::smpp::{SmscHandle, serve_smsc};
+use smpp::smsc::{Config, Output};
+use smpp::text::octets::{self, Alphabet};
+use smpp::udh;
+
+use crate::harness::{
+    ACCOUNT, Engine, TOKEN, Trunkline, basic, program, python, succeed, wait_for,
+};
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+#[test]
+fn another_houses_carrier_takes_texts_and_brings_receipts() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let port = free_port();
+        let url = format!(
+            "smpp://trunk:pw%3A1@127.0.0.1:{port}?response_ids=hex&receipt_ids=dec&err=027:30007"
+        );
+        let trunkline = Trunkline::start_with(engine, &[("TRUNKLINE_CARRIERS", &url)]);
+        trunkline.node_with("smpp.mjs", &[("SMPP_PORT", &port.to_string())]);
+    }
+}
+
+#[test]
+fn another_houses_client_binds_to_the_test_carrier() {
+    let mut command = Command::new(program());
+    command.args(["smsc", "--listen", "127.0.0.1:0", "--password", "right", "--echo"]);
+    let mut carrier = command.stdout(Stdio::piped()).spawn().expect("the program starts");
+    let mut lines = BufReader::new(carrier.stdout.take().expect("its output")).lines();
+    let line = lines.next().expect("a line").expect("text");
+    let port = line.rsplit(':').next().expect("a port").to_owned();
+    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
+    let mut peer = python("smsc.py");
+    peer.env("SMPP_PORT", port);
+    succeed(peer, "smsc.py");
+    // It may have ended already.
+    let _ = carrier.kill();
+    let _ = carrier.wait();
+}
+
+/// The test carrier inside this process, counting what it takes.
+struct Counted {
+    _runtime: tokio::runtime::Runtime,
+    handle: SmscHandle,
+    port: u16,
+    taken: Arc<Mutex<BTreeMap<String, usize>>>,
+}
+
+impl Counted {
+    fn start(config: Config) -> Self {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        let runtime = builder.worker_threads(1).enable_all().build().expect("a runtime");
+        let taken: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
+        let told = Arc::clone(&taken);
+        let (handle, port) = runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let port = listener.local_addr().expect("its address").port();
+            let handle = serve_smsc(listener, config, move |output| {
+                let Output::Taken { message, .. } = output else { return };
+                let (part, octets) = udh::of(message);
+                let header = message.payload().len() - octets.len();
+                let text = octets::decode(octets, message.data_coding, Alphabet::Gsm, header);
+                let part = part.map_or(0, |part| part.index);
+                let to = &message.destination.digits;
+                let text = format!("{to} {part} {text}");
+                *told.lock().expect("the count").entry(text).or_default() += 1;
+            });
+            (handle, port)
+        });
+        Self { _runtime: runtime, handle, port, taken }
+    }
+
+    fn taken(&self) -> BTreeMap<String, usize> {
+        self.taken.lock().expect("the count").clone()
+    }
+}
+
+/// Sends texts of one and of two segments from several threads; answers their SIDs.
+fn send(address: &str, thread: usize, count: usize) -> Vec<String> {
+    let url = format!("{address}/2010-04-01/Accounts/{ACCOUNT}/Messages.json");
+    let mut accepted = Vec::new();
+    for number in 0..count {
+        let to = format!("+4477009{:05}", thread * 1_000 + number % 50);
+        // Every segment has words of its own.
+        let body = format!("{thread}-{number} ").repeat(if number % 4 == 0 { 45 } else { 1 });
+        let form = [("From", "+15550001111"), ("To", to.as_str()), ("Body", body.as_str())];
+        let answer =
+            ureq::post(&url).header("authorization", &basic(ACCOUNT, TOKEN)).send_form(form);
+        let Ok(mut answer) = answer else { break };
+        let Ok(json) = answer.body_mut().read_json::<serde_json::Value>() else { break };
+        accepted.push(json["sid"].as_str().expect("a sid").to_owned());
+    }
+    accepted
+}
+
+fn all_delivered(trunkline: &Trunkline, sids: &[String]) -> Option<()> {
+    let delivered = |sid: &String| trunkline.status(sid) == "delivered";
+    sids.iter().rev().all(delivered).then_some(())
+}
+
+#[test]
+fn kills_with_receipts_on_their_way_lose_and_forget_nothing() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let receipt_after = Duration::from_secs(1);
+        let carrier = Counted::start(Config { receipt_after, ..Config::default() });
+        let url = format!("smpp://trunk:pw@127.0.0.1:{}?window=50", carrier.port);
+        let settings = [("TRUNKLINE_CARRIERS", url.as_str()), ("TRUNKLINE_UNCERTAIN_GRACE", "3")];
+        let mut trunkline = Trunkline::start_with(engine, &settings);
+        let mut accepted = Vec::new();
+        for round in 0..2 {
+            let threads: Vec<_> = (0..4)
+                .map(|thread| {
+                    let address = trunkline.address.clone();
+                    std::thread::spawn(move || send(&address, round * 4 + thread, 400))
+                })
+                .collect();
+            let so_far = carrier.taken().len();
+            wait_for("a part to be submitted", 60, || {
+                (carrier.taken().len() > so_far + 200).then_some(())
+            });
+            trunkline.kill();
+            accepted
+                .extend(threads.into_iter().flat_map(|thread| thread.join().expect("a sender")));
+            trunkline.restart();
+        }
+        wait_for("everything to be delivered", 60, || all_delivered(&trunkline, &accepted));
+        let taken = carrier.taken();
+        let repeated: usize = taken.values().map(|times| times - 1).sum();
+        assert_eq!(repeated, 0, "receipts explain every segment that was in flight");
+    }
+}
+
+#[test]
+fn cuts_lose_and_repeat_nothing() {
+    let receipt_after = Duration::from_millis(300);
+    let carrier = Counted::start(Config { receipt_after, ..Config::default() });
+    let url = format!("smpp://trunk:pw@127.0.0.1:{}?window=50&sessions=2", carrier.port);
+    let settings = [("TRUNKLINE_CARRIERS", url.as_str()), ("TRUNKLINE_UNCERTAIN_GRACE", "3")];
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &settings);
+    let threads: Vec<_> = (0..4)
+        .map(|thread| {
+            let address = trunkline.address.clone();
+            std::thread::spawn(move || send(&address, thread, 400))
+        })
+        .collect();
+    for cut in 1..=6 {
+        wait_for("more to be submitted", 60, || (carrier.taken().len() > cut * 200).then_some(()));
+        carrier.handle.cut();
+    }
+    let accepted: Vec<String> =
+        threads.into_iter().flat_map(|thread| thread.join().expect("a sender")).collect();
+    assert_eq!(accepted.len(), 1_600);
+    wait_for("everything to be delivered", 60, || all_delivered(&trunkline, &accepted));
+    let taken = carrier.taken();
+    assert_eq!((taken.len(), taken.values().sum::<usize>()), (2_000, 2_000));
+}
