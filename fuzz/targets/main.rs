@@ -8,12 +8,15 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 13] = [
+const TARGETS: [(&str, Target); 16] = [
     ("params", base::fuzz::params),
     ("address", base::fuzz::address),
     ("scalars", base::fuzz::scalars),
     ("signed", base::fuzz::signed),
     ("text", smpp::fuzz::text),
+    ("pdu", smpp::fuzz::pdu),
+    ("receipt", smpp::fuzz::receipt),
+    ("stream", smpp::fuzz::stream),
     ("document", twiml::fuzz::document),
     ("reply", twiml::fuzz::reply),
     ("basic", products::fuzz::basic),
