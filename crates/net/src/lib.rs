@@ -1,5 +1,6 @@
 //! The edge that owns sockets and timers: the HTTP server, the HTTP client with its guard against
-//! private addresses, SMPP on either end, and the clock. Small and dull; what is decided is decided elsewhere.
+//! private addresses, SMPP on either end, and the clock. Small and dull; what is decided is
+//! decided elsewhere.
 
 mod body;
 mod client;

@@ -1,5 +1,6 @@
 //! A carrier as bad as carriers get: it throttles, refuses, answers late, cuts the connection
-//! before its answer, loses, delays, repeats and reorders receipts. It outlives every kill of the node.
+//! before its answer, loses, delays, repeats and reorders receipts. It outlives every kill of the
+//! node.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

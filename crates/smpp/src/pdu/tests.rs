@@ -1,3 +1,5 @@
+//! PDUs there and back, and what carriers really send.
+
 use super::*;
 
 fn sample() -> ShortMessage {

@@ -1,3 +1,5 @@
+//! A session alone, told what the other end says.
+
 use super::*;
 use crate::pdu::decode;
 
