@@ -50,7 +50,12 @@ impl E164 {
     /// ISO 3166 code of its country, where the plan tells.
     pub fn country(&self) -> Option<String> {
         let number = phonenumber::parse(None, &self.0).ok()?;
-        number.country().id().map(|id| id.as_ref().to_owned())
+        if let Some(id) = number.country().id() {
+            return Some(id.as_ref().to_owned());
+        }
+        // A number in no range of its plan: the first country under its code is the main one.
+        let regions = phonenumber::metadata::DATABASE.region(&number.code().value());
+        regions.and_then(|regions| regions.first().map(|id| (*id).to_owned()))
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::{Instant, MasterKey};
 use machine::Machine;
-use products::carriers::{CarrierId, queues_of};
+use products::carriers::{CarrierId, queues_of, routes::Network};
 use products::messaging::dispatch::{Config, Dispatcher};
 use products::messaging::work::Context;
 use products::messaging::{MessageKey, Prices};
@@ -44,7 +44,13 @@ pub struct Node {
 impl Node {
     /// A process that has just started.
     pub fn start(now: Instant, life: u64) -> Self {
-        let config = Config { window_max: 40, batch_max: 10, memory_max: 120, sender_rate: 0 };
+        let config = Config {
+            window_max: 40,
+            batch_max: 10,
+            memory_max: 120,
+            sender_rate: 0,
+            queue_max: Duration::ZERO,
+        };
         let bounds = queue::Config { memory_max: 60, ..queue::Config::default() };
         Self {
             dispatcher: Dispatcher::new(config, now),
@@ -103,8 +109,9 @@ pub fn context(master: Arc<MasterKey>, handed: &Arc<Mutex<Handed>>) -> Context {
         prices: Prices::default(),
         outbox: Outbox::new(master, Arc::new(handover)),
         nudge: Arc::new(|_| {}),
-        carrier: CARRIER,
-        parts: Arc::new(|submission| crate::carrier::split(&submission.body)),
+        network: Arc::new(Network::single(Arc::new(|submission| {
+            crate::carrier::split(&submission.body)
+        }))),
         public_url: "http://sim".into(),
     }
 }

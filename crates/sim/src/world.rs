@@ -22,7 +22,7 @@ use store::{Ledger, StoreError, Tx};
 use crate::carrier::Carrier;
 use crate::check;
 use crate::endpoints::{COUNT, Endpoints};
-use crate::node::{GRACE, Handed, Node, context};
+use crate::node::{CARRIER, GRACE, Handed, Node, context};
 
 /// What a run did; equal for equal seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -322,7 +322,7 @@ impl World {
         if self.node.as_ref().is_none_or(|node| node.life != life) {
             return Ok(());
         }
-        self.commit(|tx, context| work::explain(tx, context, until))?;
+        self.commit(|tx, context| work::explain(tx, context, CARRIER, until))?;
         if let Some(node) = &mut self.node {
             node.dispatcher.handle(self.now, dispatch::Input::Resume);
         }

@@ -10,6 +10,7 @@ mod smsc;
 mod welcome;
 mod wiring;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -33,6 +34,12 @@ enum Command {
     Dev(Box<Settings>),
     /// Run as a server.
     Serve(Box<Settings>),
+    /// Ask which carrier takes a message.
+    Route {
+        /// What to ask.
+        #[command(subcommand)]
+        action: carriers::Action,
+    },
     /// Run a test carrier that others bind to by SMPP.
     Smsc(smsc::Options),
     /// Show or change the main account's credentials.
@@ -71,6 +78,7 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Dev(settings) => install::run(*settings, install::Mode::Dev).await,
             Command::Serve(settings) => install::run(*settings, install::Mode::Serve).await,
+            Command::Route { action } => carriers::routes(action),
             Command::Smsc(options) => smsc::run(options).await,
             Command::Credentials { action } => credentials::run(action).await,
             Command::Accounts { action } => operator::accounts(action).await,
@@ -84,4 +92,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints a line.
+fn say(line: &str) {
+    // A closed pipe is no reason to stop.
+    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -54,8 +54,9 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_SMS_URL")]
     pub sms_url: Option<String>,
 
-    /// Carriers as URLs; `sim:` is the simulated one, which `dev` has by default.
-    #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',')]
+    /// Carriers as URLs: `smpp://id:password@host:2775?…`; `sim:` is the simulated one, which
+    /// `dev` has by default.
+    #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',', hide_env_values = true)]
     pub carriers: Vec<String>,
 
     /// Requests a second for each account; 0 means no limit.
@@ -65,6 +66,11 @@ pub struct Settings {
     /// Segments a second for each sender; 0 means no limit. One by default in `serve`.
     #[arg(long, env = "TRUNKLINE_MESSAGE_RATE")]
     pub message_rate: Option<u32>,
+
+    /// Hours for which a message may wait for its carrier before it fails with 30001; 0 means no
+    /// limit but its own validity.
+    #[arg(long, env = "TRUNKLINE_QUEUE_HOURS", default_value_t = 4)]
+    pub queue_hours: u64,
 
     /// Private ranges that tenants' URLs may reach: `127.0.0.0/8,10.1.0.0/16`. Loopback in `dev`.
     #[arg(long, env = "TRUNKLINE_WEBHOOK_ALLOW")]

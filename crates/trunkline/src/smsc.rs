@@ -1,6 +1,5 @@
 //! `trunkline smsc`: a test carrier for programs that speak SMPP, Trunkline among them.
 
-use std::io::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,7 +10,7 @@ use smpp::udh;
 use tokio::net::TcpListener;
 
 use crate::install::{StartError, wait_for_signal};
-use crate::secrets;
+use crate::{say, secrets};
 
 /// How the test carrier behaves.
 #[derive(Args, Clone, Debug)]
@@ -94,9 +93,4 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     });
     wait_for_signal().await;
     Ok(())
-}
-
-fn say(line: &str) {
-    // A closed pipe is no reason to stop.
-    let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -17,9 +17,6 @@ use crate::install::{Mode, Parts, StartError};
 use crate::secrets;
 use crate::settings::Settings;
 
-/// The first of the configured carriers.
-const CARRIER: CarrierId = CarrierId(0);
-
 /// Joins the products, starts their workers, and answers their routes.
 pub fn join(
     parts: &Parts,
@@ -28,7 +25,8 @@ pub fn join(
     public_url: &str,
 ) -> Result<Routes, StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
-    let Configured { carrier, sim } = carriers::configured(&settings.carriers, mode, parts)?;
+    let Configured { carriers, network, sim } =
+        carriers::configured(&settings.carriers, mode, parts)?;
     let policy = policy(settings)?;
     let (hooks, hooks_mailbox) = Webhooks::new();
     let (jobs, jobs_mailbox) = Jobs::new();
@@ -40,11 +38,10 @@ pub fn join(
             let jobs = jobs.clone();
             move |_| jobs.nudge()
         }),
-        carrier: CARRIER,
-        parts: carrier.split(),
+        network: Arc::new(network),
         public_url: public_url.into(),
     });
-    let (messaging, mailbox) = Messaging::new(messaging::Parts {
+    let (messaging, mailboxes) = Messaging::new(messaging::Parts {
         store: parts.store.clone(),
         master: Arc::clone(&parts.master),
         accounts: Arc::clone(&parts.accounts),
@@ -53,16 +50,19 @@ pub fn join(
         blobs: parts.blobs.clone(),
         context: Arc::clone(&context),
     });
-    let told = Arc::clone(&messaging);
-    carrier.connect(Arc::new(move |events| told.tell(events)));
+    for (number, carrier) in (0..).map(CarrierId).zip(&carriers) {
+        let told = Arc::clone(&messaging);
+        carrier.connect(Arc::new(move |events| told.tell(number, events)));
+    }
     let routes = routes(parts, &messaging, &hooks, sim.clone().filter(|_| mode == Mode::Dev));
     let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });
     let grace = Duration::from_secs(settings.uncertain_grace_s);
-    let run = messaging::RunConfig { carrier: CARRIER, sender_rate: rate, grace, context };
+    let queue_max = Duration::from_secs(settings.queue_hours * 60 * 60);
+    let run = messaging::RunConfig { sender_rate: rate, queue_max, grace, context };
     if let Some(sim) = sim {
         tokio::spawn(sim.run(Arc::clone(&clock)));
     }
-    tokio::spawn(Arc::clone(&messaging).run(carrier, run, mailbox));
+    tokio::spawn(Arc::clone(&messaging).run(carriers, run, mailboxes));
     tokio::spawn(Arc::clone(&messaging).sweep());
     let handlers = messaging.handlers();
     tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));

@@ -77,6 +77,11 @@ impl Trunkline {
         self.address = address;
     }
 
+    /// Changes a setting for the next start.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.settings.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Runs a command of the program on this instance's data, and gives what it prints.
     pub fn command(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(program());

@@ -167,3 +167,50 @@ fn cuts_lose_and_repeat_nothing() {
     let taken = carrier.taken();
     assert_eq!((taken.len(), taken.values().sum::<usize>()), (2_000, 2_000));
 }
+
+/// Sends one text; answers its SID.
+fn send_one(trunkline: &Trunkline, to: &str) -> String {
+    let url = format!("{}/2010-04-01/Accounts/{ACCOUNT}/Messages.json", trunkline.address);
+    let form = [("From", "+15550001111"), ("To", to), ("Body", "by which way?")];
+    let answer = ureq::post(&url).header("authorization", &basic(ACCOUNT, TOKEN)).send_form(form);
+    let json: serde_json::Value =
+        answer.expect("it is accepted").body_mut().read_json().expect("JSON");
+    json["sid"].as_str().expect("a sid").to_owned()
+}
+
+fn becomes(trunkline: &Trunkline, sid: &str, status: &str) {
+    wait_for(&format!("{sid} to be {status}"), 30, || {
+        (trunkline.status(sid) == status).then_some(())
+    });
+}
+
+#[test]
+fn routes_choose_a_carrier_and_the_next_one_when_it_fails() {
+    let (britain, world) = (Counted::start(Config::default()), Counted::start(Config::default()));
+    let urls = format!(
+        "smpp://t:p@127.0.0.1:{}?name=britain&country=GB,smpp://t:p@127.0.0.1:{}?name=world\
+         &priority=5&prefix=%2B44&prefix=%2B1",
+        britain.port, world.port
+    );
+    let mut trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_CARRIERS", &urls)]);
+    becomes(&trunkline, &send_one(&trunkline, "+447700900001"), "delivered");
+    becomes(&trunkline, &send_one(&trunkline, "+15558675310"), "delivered");
+    assert_eq!((britain.taken().len(), world.taken().len()), (1, 1));
+    // Nobody goes to France.
+    becomes(&trunkline, &send_one(&trunkline, "+33612345678"), "failed");
+    let explain = ["route", "explain", "--from", "x", "--to", "+447700900001", "--carriers", &urls];
+    let explained = trunkline.command(&explain);
+    assert_eq!(explained, "0 britain: takes it\n1 world: another one is tried first\n");
+    // What is on its way to a carrier that has gone takes the next route.
+    drop(britain);
+    becomes(&trunkline, &send_one(&trunkline, "+447700900002"), "delivered");
+    assert_eq!(world.taken().len(), 2);
+    // So does what waited for a carrier that is configured no more.
+    drop(world);
+    let waiting = send_one(&trunkline, "+447700900003");
+    trunkline.kill();
+    let rest = Counted::start(Config::default());
+    trunkline.set("TRUNKLINE_CARRIERS", &format!("smpp://t:p@127.0.0.1:{}", rest.port));
+    trunkline.restart();
+    becomes(&trunkline, &waiting, "delivered");
+}

@@ -5,6 +5,7 @@
 //! It owns its sockets and sessions; the ledger owns what is true of a message.
 
 pub mod faults;
+pub mod routes;
 pub mod sim;
 pub mod smpp;
 
@@ -29,6 +30,11 @@ pub fn queue_of(carrier: CarrierId, sender: &str) -> i64 {
         .bytes()
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     i64::from(carrier.0) * SHARDS + i64::from(hash) % SHARDS
+}
+
+/// Whose queue it is.
+pub fn carrier_of(queue: i64) -> CarrierId {
+    CarrierId(u16::try_from(queue / SHARDS).unwrap_or_default())
 }
 
 /// The queues of one carrier.

@@ -7,7 +7,6 @@ use base::{AnySid, ApiError, MediaSid};
 
 use crate::accounts::store_error;
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
-use crate::messaging::worker::Event;
 use crate::messaging::{Messaging, media, store, work};
 use crate::webhooks;
 
@@ -28,8 +27,7 @@ impl Messaging {
             let text = format!("A message that is {} cannot be canceled", status.name());
             ApiError::new(base::code::NOT_COMPLETE, text)
         })?;
-        // The dispatcher only stops with the program.
-        let _ = self.dispatcher.send(Event::Withdrawn(key));
+        self.dispatchers.withdraw(key);
         Ok(message)
     }
 

@@ -9,17 +9,20 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use base::Instant;
+use base::{Instant, Sid};
 use machine::Machine;
 
-use crate::carriers::{Submission, SubmitOutcome};
+use crate::carriers::{CarrierId, Submission, SubmitOutcome};
 use crate::messaging::MessageKey;
+use crate::messaging::turns::{LaneKey, Turns};
 
 /// A message that waits for its carrier.
 #[derive(Clone, Debug)]
 pub struct Waiting {
     /// Which message.
     pub key: MessageKey,
+    /// Who delivers it.
+    pub carrier: CarrierId,
     /// What is handed to the carrier.
     pub submission: Submission,
     /// SMS parts: what a sender's rate counts.
@@ -43,6 +46,8 @@ pub struct Config {
     pub memory_max: usize,
     /// Segments a second for each sender; 0 means no limit.
     pub sender_rate: u32,
+    /// Messages that waited longer fail with 30001; zero means no limit.
+    pub queue_max: Duration,
 }
 
 /// What the dispatcher is told.
@@ -63,8 +68,10 @@ pub enum Input {
     WindowStored(u64),
     /// The carrier answered.
     Answered(MessageKey, SubmitOutcome),
-    /// A message was called back or removed before it was sent.
+    /// A message was called back, removed before it was sent, or moved to another carrier.
     Withdrawn(MessageKey),
+    /// The carrier could not be reached for a message, and another one has it now.
+    Moved(MessageKey),
     /// The carrier is up again, or messages have become due that were not: look at once.
     Resume,
 }
@@ -97,20 +104,18 @@ struct SenderLane {
 /// A batch whose keys are being written down, or which is in flight.
 struct Window {
     waiting: Vec<Waiting>,
-    open: usize,
 }
 
 /// The dispatcher of one carrier's queues.
 pub struct Dispatcher {
     config: Config,
     now: Instant,
-    lanes: BTreeMap<String, SenderLane>,
-    /// Senders with something to send, in turn.
-    turn: VecDeque<String>,
+    lanes: BTreeMap<LaneKey, SenderLane>,
+    turns: Turns,
     /// Put off or paced, by the instant at which they may go on.
     later: BTreeSet<(Instant, MessageKey)>,
     put_off: HashMap<MessageKey, Waiting>,
-    paced: BTreeSet<(Instant, String)>,
+    paced: BTreeSet<(Instant, LaneKey)>,
     known: HashMap<MessageKey, Place>,
     windows: BTreeMap<u64, Window>,
     next_window: u64,
@@ -153,7 +158,7 @@ impl Dispatcher {
             config,
             now,
             lanes: BTreeMap::new(),
-            turn: VecDeque::new(),
+            turns: Turns::default(),
             later: BTreeSet::new(),
             put_off: HashMap::new(),
             paced: BTreeSet::new(),
@@ -204,14 +209,14 @@ impl Dispatcher {
 
     fn line_up(&mut self, waiting: Waiting) {
         self.known.insert(waiting.key, Place::InLane);
-        let sender = waiting.submission.from.clone();
+        let sender = (waiting.key.account, waiting.submission.from.clone());
         let lane = self.lanes.entry(sender.clone()).or_default();
         lane.waiting.push_back(waiting);
         if lane.waiting.len() == 1 {
             if lane.free_at > self.now {
                 self.paced.insert((lane.free_at, sender));
             } else {
-                self.turn.push_back(sender);
+                self.turns.push(sender);
             }
         }
     }
@@ -232,7 +237,7 @@ impl Dispatcher {
                 break;
             }
             if let Some((_, sender)) = self.paced.pop_first() {
-                self.turn.push_back(sender);
+                self.turns.push(sender);
             }
         }
     }
@@ -244,12 +249,12 @@ impl Dispatcher {
             let mut batch = Vec::new();
             while batch.len() < room {
                 let Some(waiting) = self.next_in_turn() else { break };
-                if waiting.expires_at.is_some_and(|at| at <= self.now) {
-                    self.known.remove(&waiting.key);
-                    let code = base::code::VALIDITY_EXPIRED;
-                    self.outputs.push_back(Output::Fail(waiting.key, code));
-                } else {
-                    batch.push(waiting);
+                match self.too_late(&waiting) {
+                    Some(code) => {
+                        self.known.remove(&waiting.key);
+                        self.outputs.push_back(Output::Fail(waiting.key, code));
+                    }
+                    None => batch.push(waiting),
                 }
             }
             if batch.is_empty() {
@@ -259,8 +264,18 @@ impl Dispatcher {
         }
     }
 
+    /// Why a message is not sent any more.
+    fn too_late(&self, waiting: &Waiting) -> Option<u32> {
+        if waiting.expires_at.is_some_and(|at| at <= self.now) {
+            return Some(base::code::VALIDITY_EXPIRED);
+        }
+        let waited = self.now.since(waiting.key.sid.created_at());
+        let over = !self.config.queue_max.is_zero() && waited > self.config.queue_max;
+        over.then_some(base::code::QUEUE_OVERFLOW)
+    }
+
     fn next_in_turn(&mut self) -> Option<Waiting> {
-        let sender = self.turn.pop_front()?;
+        let sender = self.turns.take()?;
         let lane = self.lanes.get_mut(&sender)?;
         let waiting = lane.waiting.pop_front()?;
         if self.config.sender_rate > 0 {
@@ -275,7 +290,7 @@ impl Dispatcher {
         } else if lane.free_at > self.now {
             self.paced.insert((lane.free_at, sender));
         } else {
-            self.turn.push_back(sender);
+            self.turns.push(sender);
         }
         Some(waiting)
     }
@@ -288,8 +303,7 @@ impl Dispatcher {
             self.known.insert(*key, Place::InWindow(number));
         }
         self.in_flight += batch.len();
-        let open = batch.len();
-        self.windows.insert(number, Window { waiting: batch, open });
+        self.windows.insert(number, Window { waiting: batch });
         self.outputs.push_back(Output::StoreWindow(number, keys));
     }
 
@@ -300,19 +314,29 @@ impl Dispatcher {
         }
     }
 
-    fn answered(&mut self, key: MessageKey, outcome: &SubmitOutcome) {
-        let Some(Place::InWindow(number)) = self.known.get(&key).copied() else { return };
-        let Some(window) = self.windows.get_mut(&number) else { return };
+    /// Takes a message out of its window; answers it.
+    fn leave(&mut self, key: MessageKey) -> Option<Waiting> {
+        let Some(Place::InWindow(number)) = self.known.get(&key).copied() else { return None };
+        let window = self.windows.get_mut(&number)?;
+        let index = window.waiting.iter().position(|waiting| waiting.key == key)?;
+        let waiting = window.waiting.swap_remove(index);
         self.in_flight -= 1;
-        window.open -= 1;
         self.known.remove(&key);
-        let retry = matches!(outcome, SubmitOutcome::Throttled | SubmitOutcome::Unreachable);
-        let again = window.waiting.iter().position(|w| w.key == key).filter(|_| retry);
-        let again = again.map(|index| window.waiting[index].clone());
-        if window.open == 0 {
+        if window.waiting.is_empty() {
             self.windows.remove(&number);
             self.outputs.push_back(Output::WindowDone(number));
         }
+        Some(waiting)
+    }
+
+    fn leave_window(&mut self, key: MessageKey) {
+        self.leave(key);
+    }
+
+    fn answered(&mut self, key: MessageKey, outcome: &SubmitOutcome) {
+        let Some(waiting) = self.leave(key) else { return };
+        let retry = matches!(outcome, SubmitOutcome::Throttled | SubmitOutcome::Unreachable);
+        let again = retry.then_some(waiting);
         match again {
             Some(mut waiting) => {
                 self.hold_back();
@@ -358,10 +382,10 @@ impl Dispatcher {
                 // A lane without messages still knows when its sender may go on.
                 let now = self.now;
                 self.lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.free_at > now);
-                let waits = |sender: &String| {
+                let waits = |sender: &LaneKey| {
                     self.lanes.get(sender).is_some_and(|lane| !lane.waiting.is_empty())
                 };
-                self.turn.retain(&waits);
+                self.turns.retain(waits);
                 self.paced.retain(|(_, sender)| waits(sender));
                 self.known.remove(&key);
             }
@@ -405,7 +429,7 @@ impl Machine for Dispatcher {
 
     fn handle(&mut self, now: Instant, input: Input) {
         self.now = now;
-        if let Input::Answered(key, _) | Input::Withdrawn(key) = &input
+        if let Input::Answered(key, _) | Input::Withdrawn(key) | Input::Moved(key) = &input
             && self.loading
         {
             self.settled.insert(*key);
@@ -416,6 +440,7 @@ impl Machine for Dispatcher {
             Input::WindowStored(number) => self.window_stored(number),
             Input::Answered(key, outcome) => self.answered(key, &outcome),
             Input::Withdrawn(key) => self.withdrawn(key),
+            Input::Moved(key) => self.leave_window(key),
             Input::Resume => self.resume(),
         }
         self.wake_due();
@@ -441,7 +466,7 @@ impl Machine for Dispatcher {
     fn wake_at(&self) -> Option<Instant> {
         let later = self.later.first().map(|(at, _)| *at);
         let paced = self.paced.first().map(|(at, _)| *at);
-        let held = (!self.turn.is_empty() && self.backoff.resume_at > self.now)
+        let held = (!self.turns.is_empty() && self.backoff.resume_at > self.now)
             .then_some(self.backoff.resume_at);
         let load = self.load_at.filter(|_| !self.loading);
         [later, paced, held, load].into_iter().flatten().min()

@@ -16,7 +16,6 @@ use crate::accounts::store_error;
 use crate::gateway::{ApiResult, Response};
 use crate::messaging::model::{Message, MessageKey, Status};
 use crate::messaging::store::{self, Media};
-use crate::messaging::worker::Event;
 use crate::messaging::{Messaging, work};
 use crate::webhooks::alerts::{self, NewAlert};
 
@@ -137,12 +136,11 @@ impl Messaging {
 
     /// Hands a message whose media is here to the dispatcher.
     async fn queue(&self, key: MessageKey) -> Result<(), StoreError> {
-        let (context, dispatcher) = (Arc::clone(&self.context), self.dispatcher.clone());
+        let (context, dispatchers) = (Arc::clone(&self.context), self.dispatchers.clone());
         let unit = move |tx: &mut Tx<'_>| {
             if let Some(waiting) = work::queue(tx, &context, key)? {
                 tx.after_commit(move || {
-                    // Without a dispatcher it waits in the table.
-                    let _ = dispatcher.send(Event::Offer(vec![waiting]));
+                    dispatchers.offer(vec![waiting]);
                 });
             }
             Ok(())

@@ -10,6 +10,7 @@ pub mod model;
 pub(crate) mod opt_words;
 pub mod rules;
 pub mod store;
+pub mod turns;
 mod view;
 pub mod work;
 mod worker;
@@ -20,10 +21,9 @@ use std::time::Duration;
 use ::store::{Batch, Blobs, Migration, Store, StoreError, job::Job};
 use base::MasterKey;
 use net::{Client, Clock};
-use tokio::sync::mpsc;
 
 use crate::accounts::Accounts;
-use crate::carriers::{Carrier, CarrierEvent};
+use crate::carriers::{Carrier, CarrierEvent, CarrierId};
 use crate::jobs::{Handler, Running};
 use crate::messaging::work::{Context, Outcome};
 
@@ -56,8 +56,8 @@ pub struct Messaging {
     blobs: Blobs,
     context: Arc<Context>,
     accepting: Batch<Draft, Outcome>,
-    telling: Batch<CarrierEvent, ()>,
-    dispatcher: mpsc::UnboundedSender<worker::Event>,
+    telling: Batch<(CarrierId, CarrierEvent), ()>,
+    dispatchers: worker::Dispatchers,
 }
 
 /// What messaging is made of.
@@ -79,20 +79,19 @@ pub struct Parts {
 }
 
 impl Messaging {
-    /// Messaging, and the mailbox that its dispatcher reads.
-    pub fn new(parts: Parts) -> (Arc<Self>, Mailbox) {
-        let (dispatcher, mailbox) = mpsc::unbounded_channel();
-        let (context, offers) = (Arc::clone(&parts.context), dispatcher.clone());
+    /// Messaging, and the mailboxes that its dispatchers read, one for each carrier.
+    pub fn new(parts: Parts) -> (Arc<Self>, Vec<Mailbox>) {
+        let (dispatchers, mailboxes) = worker::Dispatchers::of(&parts.context.network);
+        let (context, offers) = (Arc::clone(&parts.context), dispatchers.clone());
         let accepting = Batch::new(parts.store.clone(), move |tx, drafts| {
             let (outcomes, waiting) = work::accept(tx, &context, drafts)?;
             let offers = offers.clone();
             tx.after_commit(move || {
-                // Without a dispatcher they wait in the table.
-                let _ = offers.send(worker::Event::Offer(waiting));
+                offers.offer(waiting);
             });
             Ok(outcomes)
         });
-        let (context, answers) = (Arc::clone(&parts.context), dispatcher.clone());
+        let (context, answers) = (Arc::clone(&parts.context), dispatchers.clone());
         let telling = Batch::new(parts.store.clone(), move |tx, events| {
             worker::take_events(tx, &context, events, &answers)
         });
@@ -106,9 +105,9 @@ impl Messaging {
             context: parts.context,
             accepting,
             telling,
-            dispatcher,
+            dispatchers,
         };
-        (Arc::new(messaging), Mailbox(mailbox))
+        (Arc::new(messaging), mailboxes)
     }
 
     /// Makes a message of a draft; answers when it is on disk.
@@ -118,7 +117,8 @@ impl Messaging {
 
     /// Takes what a carrier tells. An event that can't be taken now is dropped unacknowledged,
     /// and the carrier brings it again.
-    pub fn tell(&self, events: Vec<CarrierEvent>) {
+    pub fn tell(&self, carrier: CarrierId, events: Vec<CarrierEvent>) {
+        let events: Vec<_> = events.into_iter().map(|event| (carrier, event)).collect();
         if let Err(error) = self.telling.send(events) {
             tracing::warn!(%error, "a carrier's events could not be taken");
         }
@@ -159,14 +159,14 @@ impl Messaging {
         }
     }
 
-    /// Runs the dispatcher for `carrier` until the program ends.
+    /// Runs the dispatchers of the carriers, in the order of their numbers, until the program ends.
     pub async fn run(
         self: Arc<Self>,
-        carrier: Carrier,
+        carriers: Vec<Carrier>,
         config: worker::RunConfig,
-        mailbox: Mailbox,
+        mailboxes: Vec<Mailbox>,
     ) {
-        worker::run(self, carrier, config, mailbox).await;
+        worker::run(self, carriers, config, mailboxes).await;
     }
 }
 

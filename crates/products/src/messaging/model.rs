@@ -230,6 +230,8 @@ impl Flags {
 
     /// Accepted, but above its `MaxPrice`: it can only fail.
     pub const TOO_DEAR: i64 = 16;
+    /// Accepted, but no route takes it: it can only fail.
+    pub const UNROUTED: i64 = 32;
 
     /// Whether a mark is set.
     pub fn has(self, mark: i64) -> bool {

@@ -117,6 +117,7 @@ const SEGMENTS: &str = "
         sid {blob} NOT NULL,
         part {int} NOT NULL,
         parts {int} NOT NULL,
+        carrier {int} NOT NULL,
         marked_at {int} NOT NULL,
         PRIMARY KEY (account, sid, part)
     ) {clustered};

@@ -10,6 +10,7 @@ mod uncertain;
 use ::store::{NewEvent, Query, StoreError, Tx, job};
 use base::{AnySid, ApiError, Instant, MasterKey, MediaSid, Money, ObjectKey, Sid, code};
 
+use crate::carriers::routes::{Network, Question};
 use crate::carriers::{self, CarrierId, Part, Receipt, ReceiptStatus, Submission, SubmitOutcome};
 use crate::messaging::dispatch::Waiting;
 use crate::messaging::media;
@@ -32,10 +33,8 @@ pub struct Context {
     pub outbox: Outbox,
     /// Tells the job runner of a new job.
     pub nudge: std::sync::Arc<dyn Fn(job::JobId) + Send + Sync>,
-    /// Who delivers.
-    pub carrier: CarrierId,
-    /// The text of each segment into which the carrier splits a text.
-    pub parts: carriers::Split,
+    /// Who delivers what.
+    pub network: std::sync::Arc<Network>,
     /// How the world reaches this installation.
     pub public_url: std::sync::Arc<str>,
 }
@@ -89,6 +88,7 @@ fn guess_type(url: &str) -> &'static str {
 pub fn reload(
     query: &mut impl Query,
     context: &Context,
+    carrier: CarrierId,
     message: &Message,
 ) -> Result<Waiting, StoreError> {
     let media = match message.media {
@@ -98,7 +98,7 @@ pub fn reload(
             found.iter().map(|file| media::address(&context.public_url, file)).collect()
         }
     };
-    let mut waiting = to_waiting(message, open_body(&context.master, message), media);
+    let mut waiting = to_waiting(carrier, message, open_body(&context.master, message), media);
     if message.flags.has(Flags::UNCERTAIN) {
         let answered = store::segments_of(query, message.key)?;
         waiting.submission.done = answered.iter().map(|segment| segment.part.index).collect();
@@ -113,15 +113,47 @@ pub fn queue(
     key: MessageKey,
 ) -> Result<Option<Waiting>, StoreError> {
     let Some(message) = store::find(tx, key)? else { return Ok(None) };
-    let queue = carriers::queue_of(context.carrier, &message.from);
-    let queued = store::enqueue(tx, key, queue)?;
-    queued.then(|| reload(tx, context, &message)).transpose()
+    // A message that no route takes fails at the first carrier's dispatcher.
+    let carrier = route(context, &message, None).unwrap_or(CarrierId(0));
+    let queued = store::enqueue(tx, key, carriers::queue_of(carrier, &message.from))?;
+    queued.then(|| reload(tx, context, carrier, &message)).transpose()
 }
 
-fn to_waiting(message: &Message, body: String, media: Vec<String>) -> Waiting {
-    let too_dear = message.flags.has(Flags::TOO_DEAR);
+/// The carrier that takes a message, other than the one that has just failed.
+fn route(context: &Context, message: &Message, failed: Option<CarrierId>) -> Option<CarrierId> {
+    let bytes = message.key.sid.bytes();
+    let pick = bytes[8..].iter().fold(0, |pick, byte| pick << 8 | u64::from(*byte));
+    let (from, to) = (&*message.from, &*message.to);
+    context.network.choose(&Question { account: message.key.account, from, to, pick, failed })
+}
+
+/// Moves messages that a carrier could not be reached for to the next route. Answers what the
+/// other dispatchers are offered; what is not among it stays where it is.
+pub fn reroute(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    failed: CarrierId,
+    keys: &[MessageKey],
+) -> Result<Vec<Waiting>, StoreError> {
+    let mut moved = Vec::new();
+    for message in store::find_each(tx, keys)?.into_iter().flatten() {
+        // What its carrier may have in part stays there.
+        let stays = message.status != Status::Queued || message.flags.has(Flags::UNCERTAIN);
+        let next = route(context, &message, Some(failed)).filter(|_| !stays);
+        let Some(next) = next else { continue };
+        if store::requeue(tx, message.key, carriers::queue_of(next, &message.from))? {
+            moved.push(reload(tx, context, next, &message)?);
+        }
+    }
+    Ok(moved)
+}
+
+fn to_waiting(carrier: CarrierId, message: &Message, body: String, media: Vec<String>) -> Waiting {
+    let doomed =
+        [(Flags::TOO_DEAR, code::PRICE_ABOVE_MAX), (Flags::UNROUTED, code::CARRIER_UNREACHABLE)];
     Waiting {
         key: message.key,
+        carrier,
         submission: Submission {
             key: message.key.to_bytes(),
             from: message.from.clone(),
@@ -134,7 +166,7 @@ fn to_waiting(message: &Message, body: String, media: Vec<String>) -> Waiting {
         segments: message.segments,
         due_at: message.created_at,
         expires_at: message.expires_at,
-        doomed: too_dear.then_some(code::PRICE_ABOVE_MAX),
+        doomed: doomed.iter().find(|(mark, _)| message.flags.has(*mark)).map(|(_, code)| *code),
     }
 }
 
@@ -160,6 +192,8 @@ struct Step {
 /// The carrier's answer to a submission, or to one segment of it.
 #[derive(Clone, Debug)]
 pub struct Answer {
+    /// Who answers.
+    pub carrier: CarrierId,
     /// Which message.
     pub key: MessageKey,
     /// Which segment of it.
@@ -191,7 +225,7 @@ fn answered_as(
     for (answer, message) in parts.into_iter().zip(store::find_each(tx, &keys)?) {
         let Some(message) = message else { continue };
         match answer.outcome {
-            SubmitOutcome::Uncertain => uncertain.push((message, answer.part)),
+            SubmitOutcome::Uncertain => uncertain.push((answer.carrier, message, answer.part)),
             _ if message.flags.has(Flags::UNCERTAIN) => again.push(answer.clone()),
             _ => fresh.push(answer.clone()),
         }
@@ -219,7 +253,7 @@ fn whole_answered(
             SubmitOutcome::Refused { code } => (Status::Failed, *code, None),
             SubmitOutcome::Throttled | SubmitOutcome::Unreachable => continue,
             SubmitOutcome::Uncertain => {
-                uncertain.push((message, answer.part));
+                uncertain.push((answer.carrier, message, answer.part));
                 continue;
             }
         };

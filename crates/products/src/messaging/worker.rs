@@ -1,7 +1,7 @@
 //! The driver of the dispatcher: loads, writes windows down, submits, and takes what the carrier
 //! tells.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use base::Instant;
 use machine::Machine;
 use tokio::sync::mpsc;
 
+use crate::carriers::routes::Network;
 use crate::carriers::{self, Carrier, CarrierEvent, CarrierId, Receipt, SubmitOutcome};
 use crate::messaging::dispatch::{Config, Dispatcher, Input, Output, Waiting};
 use crate::messaging::work::{self, Answer, Context};
@@ -31,6 +32,50 @@ pub enum Event {
     Receiving,
     /// Uncertain messages were explained, or are due again.
     Explained,
+    /// The carrier can't be reached for these, and other carriers have some of them now.
+    Rerouted(Vec<MessageKey>, Vec<MessageKey>),
+}
+
+/// The way to the dispatchers, by their carriers' numbers. What can't reach one that has stopped
+/// waits in the table.
+#[derive(Clone)]
+pub(super) struct Dispatchers(Vec<mpsc::UnboundedSender<Event>>);
+
+impl Dispatchers {
+    pub(super) fn of(network: &Network) -> (Self, Vec<Mailbox>) {
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            network.carriers().map(|_| mpsc::unbounded_channel()).unzip();
+        (Self(senders), receivers.into_iter().map(Mailbox).collect())
+    }
+
+    fn send(&self, carrier: CarrierId, event: Event) {
+        if let Some(dispatcher) = self.0.get(usize::from(carrier.0)) {
+            // A dispatcher only stops with the program.
+            let _ = dispatcher.send(event);
+        }
+    }
+
+    pub(super) fn offer(&self, waiting: Vec<Waiting>) {
+        if let [only] = &self.0[..] {
+            // A dispatcher only stops with the program.
+            let _ = only.send(Event::Offer(waiting));
+            return;
+        }
+        let mut by_carrier: BTreeMap<CarrierId, Vec<Waiting>> = BTreeMap::new();
+        for waiting in waiting {
+            by_carrier.entry(waiting.carrier).or_default().push(waiting);
+        }
+        for (carrier, waiting) in by_carrier {
+            self.send(carrier, Event::Offer(waiting));
+        }
+    }
+
+    pub(super) fn withdraw(&self, key: MessageKey) {
+        for dispatcher in &self.0 {
+            // A dispatcher only stops with the program.
+            let _ = dispatcher.send(Event::Withdrawn(key));
+        }
+    }
 }
 
 /// The receiving end of a dispatcher.
@@ -39,10 +84,10 @@ pub struct Mailbox(pub(super) mpsc::UnboundedReceiver<Event>);
 /// How the dispatcher runs.
 #[derive(Clone)]
 pub struct RunConfig {
-    /// Which carrier's queues it drives.
-    pub carrier: CarrierId,
     /// Segments a second for each sender; 0 means no limit.
     pub sender_rate: u32,
+    /// Messages that waited longer fail with 30001; zero means no limit.
+    pub queue_max: Duration,
     /// How long uncertain messages wait for receipts that explain them.
     pub grace: Duration,
     /// What the units of work need.
@@ -53,24 +98,26 @@ pub struct RunConfig {
 pub(super) fn take_events(
     tx: &mut Tx<'_>,
     context: &Context,
-    events: Vec<CarrierEvent>,
-    dispatcher: &mpsc::UnboundedSender<Event>,
+    events: Vec<(CarrierId, CarrierEvent)>,
+    dispatchers: &Dispatchers,
 ) -> Result<Vec<()>, StoreError> {
     let count = events.len();
     let mut answers: Vec<Answer> = Vec::with_capacity(count);
-    let mut finished = Vec::with_capacity(count);
-    let mut receiving = false;
+    let mut finished: BTreeMap<CarrierId, Vec<(MessageKey, SubmitOutcome)>> = BTreeMap::new();
+    let mut receiving = Vec::new();
     let mut receipts: Vec<Receipt> = Vec::with_capacity(count);
     let mut acknowledgements = Vec::with_capacity(count);
     let mut inbound = Vec::new();
-    for event in events {
+    for (carrier, event) in events {
         match event {
             CarrierEvent::Answered { key, part, outcome, last } => {
                 let Some(key) = MessageKey::from_bytes(&key) else { continue };
-                finished.extend(last.then(|| (key, outcome.clone())));
-                answers.push(Answer { key, part, outcome });
+                if last {
+                    finished.entry(carrier).or_default().push((key, outcome.clone()));
+                }
+                answers.push(Answer { carrier, key, part, outcome });
             }
-            CarrierEvent::Receiving => receiving = true,
+            CarrierEvent::Receiving => receiving.push(carrier),
             CarrierEvent::Receipt(receipt, acknowledge) => {
                 receipts.push(receipt);
                 acknowledgements.push(acknowledge);
@@ -84,18 +131,17 @@ pub(super) fn take_events(
     work::answered(tx, context, &answers)?;
     let proven = work::receipts(tx, context, &receipts)?;
     work::inbound(tx, context, inbound)?;
-    let dispatcher = dispatcher.clone();
+    let dispatchers = dispatchers.clone();
     tx.after_commit(move || {
         acknowledgements.into_iter().for_each(carriers::Acknowledge::done);
-        // Without a dispatcher there is nobody to tell.
-        if !finished.is_empty() {
-            let _ = dispatcher.send(Event::Answered(finished));
+        for (carrier, finished) in finished {
+            dispatchers.send(carrier, Event::Answered(finished));
         }
-        if receiving {
-            let _ = dispatcher.send(Event::Receiving);
+        for carrier in receiving {
+            dispatchers.send(carrier, Event::Receiving);
         }
         for key in proven {
-            let _ = dispatcher.send(Event::Withdrawn(key));
+            dispatchers.withdraw(key);
         }
     });
     Ok(vec![(); count])
@@ -103,6 +149,7 @@ pub(super) fn take_events(
 
 struct Driver {
     messaging: Arc<Messaging>,
+    id: CarrierId,
     carrier: Carrier,
     config: RunConfig,
     dispatcher: Dispatcher,
@@ -114,10 +161,11 @@ struct Driver {
 
 pub(super) async fn run(
     messaging: Arc<Messaging>,
-    carrier: Carrier,
+    carriers: Vec<Carrier>,
     config: RunConfig,
-    mailbox: Mailbox,
+    mailboxes: Vec<Mailbox>,
 ) {
+    // Once, and before the first of them opens a window.
     let context = Arc::clone(&config.context);
     let marked = messaging.store.write(move |tx| work::mark_open_windows(tx, &context)).await;
     match marked {
@@ -125,12 +173,31 @@ pub(super) async fn run(
         Ok(keys) => tracing::warn!(messages = keys.len(), "were in flight when the program ended"),
         Err(error) => tracing::error!(%error, "uncertain messages could not be marked"),
     }
+    let members = config.context.network.carriers().zip(carriers).zip(mailboxes);
+    let drivers = members.map(|((id, carrier), mailbox)| {
+        tokio::spawn(drive(Arc::clone(&messaging), id, carrier, config.clone(), mailbox))
+    });
+    for driver in drivers.collect::<Vec<_>>() {
+        if let Err(error) = driver.await {
+            tracing::error!(%error, "a dispatcher failed");
+        }
+    }
+}
+
+async fn drive(
+    messaging: Arc<Messaging>,
+    id: CarrierId,
+    carrier: Carrier,
+    config: RunConfig,
+    mailbox: Mailbox,
+) {
     let machine = Dispatcher::new(
         Config {
             window_max: carrier.window_max(),
             batch_max: 500,
             memory_max: 50_000,
             sender_rate: config.sender_rate,
+            queue_max: config.queue_max,
         },
         messaging.clock.now(),
     );
@@ -149,6 +216,7 @@ pub(super) async fn run(
             Ok(vec![(); ids.len()])
         }),
         messaging,
+        id,
         carrier,
         config,
         dispatcher: machine,
@@ -195,8 +263,23 @@ impl Driver {
                 self.dispatcher.handle(now, Input::WindowStored(number));
             }
             Event::Answered(answers) => {
+                let mut unreachable = Vec::new();
+                let alone = self.messaging.dispatchers.0.len() == 1;
                 for (key, outcome) in answers {
-                    self.dispatcher.handle(now, Input::Answered(key, outcome));
+                    if outcome == SubmitOutcome::Unreachable && !alone {
+                        unreachable.push(key);
+                    } else {
+                        self.dispatcher.handle(now, Input::Answered(key, outcome));
+                    }
+                }
+                self.reroute(unreachable);
+            }
+            Event::Rerouted(moved, stayed) => {
+                for key in moved {
+                    self.dispatcher.handle(now, Input::Moved(key));
+                }
+                for key in stayed {
+                    self.dispatcher.handle(now, Input::Answered(key, SubmitOutcome::Unreachable));
                 }
             }
             Event::Withdrawn(key) => self.dispatcher.handle(now, Input::Withdrawn(key)),
@@ -233,30 +316,51 @@ impl Driver {
     fn explain_later(&self, until: Instant) {
         let messaging = Arc::clone(&self.messaging);
         let (context, grace) = (Arc::clone(&self.config.context), self.config.grace);
+        let carrier = self.id;
         tokio::spawn(async move {
             messaging.clock.sleep_until(until + grace).await;
-            let explain = move |tx: &mut Tx<'_>| work::explain(tx, &context, until);
+            let explain = move |tx: &mut Tx<'_>| work::explain(tx, &context, carrier, until);
             match messaging.store.write(explain).await {
                 Ok((0, 0)) | Err(StoreError::Closed) => {}
                 Ok((explained, again)) => {
                     tracing::info!(explained, again, "uncertain segments were settled");
-                    // The dispatcher only stops with the program.
-                    let _ = messaging.dispatcher.send(Event::Explained);
+                    messaging.dispatchers.send(carrier, Event::Explained);
                 }
                 Err(error) => tracing::error!(%error, "uncertain segments stay so until a restart"),
             }
         });
     }
 
+    /// Asks whether another route takes what this carrier can't be reached for.
+    fn reroute(&self, keys: Vec<MessageKey>) {
+        if keys.is_empty() {
+            return;
+        }
+        let messaging = Arc::clone(&self.messaging);
+        let (context, id) = (Arc::clone(&self.config.context), self.id);
+        tokio::spawn(async move {
+            let asked = keys.clone();
+            let reroute = move |tx: &mut Tx<'_>| work::reroute(tx, &context, id, &asked);
+            let waiting = messaging.store.write(reroute).await.unwrap_or_else(|error| {
+                tracing::warn!(%error, "messages could not be moved to another carrier");
+                Vec::new()
+            });
+            let moved: BTreeSet<MessageKey> = waiting.iter().map(|waiting| waiting.key).collect();
+            messaging.dispatchers.offer(waiting);
+            let (moved, stayed) = keys.into_iter().partition(|key| moved.contains(key));
+            messaging.dispatchers.send(id, Event::Rerouted(moved, stayed));
+        });
+    }
+
     fn store_window(&self, number: u64, keys: Vec<MessageKey>) {
-        let (store, events) = (self.messaging.store.clone(), self.messaging.dispatcher.clone());
+        let (store, id) = (self.messaging.store.clone(), self.id);
+        let dispatchers = self.messaging.dispatchers.clone();
         tokio::spawn(async move {
             loop {
                 let keys = keys.clone();
                 match store.write(move |tx| store::open_window(tx, &keys)).await {
                     Ok(row) => {
-                        // The dispatcher only stops with the program.
-                        let _ = events.send(Event::WindowStored(number, row));
+                        dispatchers.send(id, Event::WindowStored(number, row));
                         return;
                     }
                     Err(StoreError::Closed) => return,
@@ -271,7 +375,7 @@ impl Driver {
 
     fn load(&self, limit: usize) {
         let messaging = Arc::clone(&self.messaging);
-        let queues = carriers::queues_of(self.config.carrier);
+        let (id, queues) = (self.id, carriers::queues_of(self.id));
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let context = Arc::clone(&self.config.context);
         tokio::spawn(async move {
@@ -280,7 +384,7 @@ impl Driver {
                 let found = store::waiting(reader, queues.clone(), now, limit)?;
                 let mut waiting = Vec::with_capacity(found.len());
                 for message in &found {
-                    waiting.push(work::reload(reader, &context, message)?);
+                    waiting.push(work::reload(reader, &context, id, message)?);
                 }
                 let next = store::next_waiting(reader, queues, now)?;
                 Ok::<_, StoreError>((waiting, next))
@@ -290,8 +394,7 @@ impl Driver {
                 (Vec::new(), None)
             });
             let more = waiting.len() as u32 == limit;
-            // The dispatcher only stops with the program.
-            let _ = messaging.dispatcher.send(Event::Loaded(waiting, more, next));
+            messaging.dispatchers.send(id, Event::Loaded(waiting, more, next));
         });
     }
 }

@@ -16,7 +16,7 @@ use serde_json::Map;
 use store::{Blobs, Location, Store};
 
 use crate::accounts::{self, Accounts, Credentials, Kind, Verb};
-use crate::carriers::{CarrierId, sim::SimCarrier};
+use crate::carriers::{routes::Network, sim::SimCarrier};
 use crate::gateway::{Gateway, RateLimit, Routes};
 use crate::jobs::Jobs;
 use crate::messaging::{self, Messaging, Prices, work::Context};
@@ -108,8 +108,7 @@ fn routes(
         prices: Prices::default(),
         outbox: Outbox::new(Arc::clone(master), hooks.handover()),
         nudge: Arc::new(move |_| jobs.nudge()),
-        carrier: CarrierId(0),
-        parts: Arc::new(|submission| vec![submission.body.clone()]),
+        network: Arc::new(Network::single(Arc::new(|submission| vec![submission.body.clone()]))),
         public_url: "".into(),
     });
     let (messaging, _) = Messaging::new(messaging::Parts {

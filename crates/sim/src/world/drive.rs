@@ -9,7 +9,7 @@ use products::webhooks::queue::{self, Key, Verdict};
 use products::webhooks::store::{self as hooks, Attempt, State};
 use store::StoreError;
 
-use crate::node::{Node, key_of, queues};
+use crate::node::{CARRIER, Node, key_of, queues};
 use crate::world::{Happening, Killed, World};
 
 impl World {
@@ -58,7 +58,7 @@ impl World {
                     let last = reaction.answers.len().saturating_sub(1);
                     for (index, (delay, part, outcome)) in reaction.answers.into_iter().enumerate()
                     {
-                        let answer = work::Answer { key, part, outcome };
+                        let answer = work::Answer { carrier: CARRIER, key, part, outcome };
                         self.after(delay, Happening::Answered(life, answer, index == last));
                     }
                     for (delay, receipt) in reaction.receipts {
@@ -97,7 +97,7 @@ impl World {
             let found = messages::waiting(reader, queues(), now, limit as u32);
             let found = found.unwrap_or_else(|error| panic!("a load failed: {error}"));
             let more = found.len() == limit;
-            let reload = |message| work::reload(reader, context, message);
+            let reload = |message| work::reload(reader, context, CARRIER, message);
             let loaded: Result<Vec<_>, StoreError> = found.iter().map(reload).collect();
             let next_due = messages::next_waiting(reader, queues(), now);
             dispatch::Input::Loaded {

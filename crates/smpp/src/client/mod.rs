@@ -130,8 +130,8 @@ pub enum Output {
     Bound(LinkId),
     /// A bind was refused with this status.
     BindRefused(LinkId, u32),
-    /// A session ended.
-    Ended(LinkId, Option<Ending>),
+    /// A session ended, or could not begin; the last says whether it was bound.
+    Ended(LinkId, Option<Ending>, bool),
 }
 
 /// The client of one carrier.
@@ -198,8 +198,9 @@ impl Client {
         else {
             return;
         };
+        let was_bound = link.is_bound();
         link.down(now, jitter);
-        self.outputs.push_back(Output::Ended(id, why));
+        self.outputs.push_back(Output::Ended(id, why, was_bound));
         let mut cut: Vec<u64> =
             self.in_flight.iter().filter(|(_, f)| f.link == id).map(|(id, _)| *id).collect();
         cut.sort_unstable();

@@ -6,10 +6,11 @@ mod incoming;
 mod outgoing;
 pub mod settings;
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ::smpp::client::{Config, Handle, Input, Outcome, Output};
+use ::smpp::client::{Config, Handle, Input, LinkId, Outcome, Output};
 use ::smpp::pdu::{ShortMessage, status};
 use ::smpp::session::Timing;
 use base::{Instant, code};
@@ -18,7 +19,8 @@ use net::smpp::SmppClient;
 
 use crate::carriers::smpp::incoming::Incoming;
 use crate::carriers::{
-    Acknowledge, CarrierEvent, EventSink, Part, Split, Submission, SubmitOutcome,
+    Acknowledge, CarrierEvent, CarrierId, EventSink, Part, Receipt, Split, Submission,
+    SubmitOutcome,
 };
 
 pub use settings::Settings;
@@ -31,13 +33,21 @@ pub struct SmppCarrier {
     settings: Arc<Settings>,
     clock: Arc<dyn Clock>,
     seed: u64,
+    id: CarrierId,
+    up: Arc<AtomicBool>,
     client: OnceLock<SmppClient>,
 }
 
 impl SmppCarrier {
     /// A carrier that connects when it is told where its events go.
-    pub fn new(settings: Settings, clock: Arc<dyn Clock>, seed: u64) -> Arc<Self> {
-        Arc::new(Self { settings: Arc::new(settings), clock, seed, client: OnceLock::new() })
+    pub fn new(id: CarrierId, settings: Settings, clock: Arc<dyn Clock>, seed: u64) -> Arc<Self> {
+        let (settings, client) = (Arc::new(settings), OnceLock::new());
+        Arc::new(Self { settings, clock, seed, id, up: Arc::default(), client })
+    }
+
+    /// Whether a bind is up that can submit.
+    pub fn up(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.up)
     }
 
     /// Connects. Must be called within the runtime.
@@ -54,13 +64,18 @@ impl SmppCarrier {
             patience: PATIENCE,
             seed: self.seed,
         };
-        let (settings, clock) = (Arc::clone(settings), Arc::clone(&self.clock));
+        let clock = Arc::clone(&self.clock);
         let way: Arc<OnceLock<SmppClient>> = Arc::default();
-        let back = Arc::clone(&way);
+        let ear = Ear {
+            settings: Arc::clone(settings),
+            id: self.id,
+            back: Arc::clone(&way),
+            up: Arc::clone(&self.up),
+            transmitting: AtomicUsize::new(0),
+        };
         let tell = Box::new(move |outputs: Vec<Output>| {
             let now = clock.now();
-            let events =
-                outputs.into_iter().filter_map(|output| event(&settings, &back, output, now));
+            let events = outputs.into_iter().filter_map(|output| ear.event(output, now));
             let events: Vec<CarrierEvent> = events.collect();
             if !events.is_empty() {
                 sink(events);
@@ -107,77 +122,98 @@ impl SmppCarrier {
     }
 }
 
-/// What the client tells, as the product's own event.
-fn event(
-    settings: &Settings,
-    back: &Arc<OnceLock<SmppClient>>,
-    output: Output,
-    now: Instant,
-) -> Option<CarrierEvent> {
-    match output {
-        Output::Answered { key, part, parts, outcome, last } => {
-            let outcome = outcome_of(settings, outcome);
-            Some(CarrierEvent::Answered {
-                key,
-                part: Part { index: part, of: parts },
-                outcome,
-                last,
-            })
-        }
-        Output::Delivered(handle, message) => delivered(settings, back, handle, &message, now),
-        Output::Receiving => Some(CarrierEvent::Receiving),
-        Output::Bound(link) => {
-            let host = &settings.endpoint.host;
-            tracing::info!(host, bind = link.index, "a carrier's bind is up");
-            None
-        }
-        Output::BindRefused(link, status) => {
-            let host = &settings.endpoint.host;
-            tracing::error!(host, bind = link.index, status, "a carrier refused a bind");
-            None
-        }
-        Output::Ended(link, why) => {
-            let host = &settings.endpoint.host;
-            tracing::warn!(host, bind = link.index, ?why, "a carrier's bind is down");
-            None
-        }
-        Output::Connect(_) | Output::Write(..) | Output::Close(_) => None,
-    }
+/// Makes the product's events of what the client tells.
+struct Ear {
+    settings: Arc<Settings>,
+    id: CarrierId,
+    back: Arc<OnceLock<SmppClient>>,
+    up: Arc<AtomicBool>,
+    transmitting: AtomicUsize,
 }
 
-fn outcome_of(settings: &Settings, outcome: Outcome) -> SubmitOutcome {
-    match outcome {
-        Outcome::Taken(id) => {
-            SubmitOutcome::Taken { reference: incoming::reference(&id, settings.response_ids) }
+impl Ear {
+    fn event(&self, output: Output, now: Instant) -> Option<CarrierEvent> {
+        let host = &self.settings.endpoint.host;
+        match output {
+            Output::Answered { key, part: index, parts, outcome, last } => {
+                let (part, outcome) = (Part { index, of: parts }, self.outcome(outcome));
+                return Some(CarrierEvent::Answered { key, part, outcome, last });
+            }
+            Output::Delivered(handle, message) => return self.delivered(handle, &message, now),
+            Output::Receiving => return Some(CarrierEvent::Receiving),
+            Output::Bound(link) => {
+                tracing::info!(host, bind = link.index, "a carrier's bind is up");
+                self.count(link, true);
+            }
+            Output::BindRefused(link, status) => {
+                tracing::error!(host, bind = link.index, status, "a carrier refused a bind");
+            }
+            Output::Ended(link, why, was_bound) => {
+                tracing::warn!(host, bind = link.index, ?why, "a carrier's bind is down");
+                if was_bound {
+                    self.count(link, false);
+                }
+            }
+            Output::Connect(_) | Output::Write(..) | Output::Close(_) => {}
         }
-        Outcome::Refused(status) => {
-            SubmitOutcome::Refused { code: codes::refused(settings, status) }
-        }
-        Outcome::Uncertain => SubmitOutcome::Uncertain,
-        Outcome::Unreachable => SubmitOutcome::Unreachable,
-        Outcome::Expired => SubmitOutcome::Refused { code: code::VALIDITY_EXPIRED },
+        None
     }
-}
 
-fn delivered(
-    settings: &Settings,
-    back: &Arc<OnceLock<SmppClient>>,
-    handle: Handle,
-    message: &ShortMessage,
-    now: Instant,
-) -> Option<CarrierEvent> {
-    let way = Arc::clone(back);
-    let acknowledge = Acknowledge::new(move || {
-        if let Some(client) = way.get() {
-            client.send(Input::Respond(handle, status::OK));
+    fn count(&self, link: LinkId, bound: bool) {
+        let bind = self.settings.binds.get(link.index);
+        if bind.is_none_or(|bind| !bind.mode.transmits()) {
+            return;
         }
-    });
-    match incoming::read(settings, message, now) {
-        Incoming::Receipt(receipt) => Some(CarrierEvent::Receipt(receipt, acknowledge)),
-        Incoming::Text(text) => Some(CarrierEvent::Inbound(text, acknowledge)),
-        Incoming::Progress => {
-            acknowledge.done();
-            None
+        let left = if bound {
+            self.transmitting.fetch_add(1, Ordering::Relaxed) + 1
+        } else {
+            self.transmitting.fetch_sub(1, Ordering::Relaxed) - 1
+        };
+        self.up.store(left > 0, Ordering::Relaxed);
+    }
+
+    fn outcome(&self, outcome: Outcome) -> SubmitOutcome {
+        match outcome {
+            Outcome::Taken(id) => {
+                let reference = incoming::reference(&id, self.settings.response_ids);
+                SubmitOutcome::Taken { reference: self.own(&reference) }
+            }
+            Outcome::Refused(status) => {
+                SubmitOutcome::Refused { code: codes::refused(&self.settings, status) }
+            }
+            Outcome::Uncertain => SubmitOutcome::Uncertain,
+            Outcome::Unreachable => SubmitOutcome::Unreachable,
+            Outcome::Expired => SubmitOutcome::Refused { code: code::VALIDITY_EXPIRED },
+        }
+    }
+
+    /// Two carriers may give the same id.
+    fn own(&self, reference: &str) -> String {
+        format!("{}:{reference}", self.id.0)
+    }
+
+    fn delivered(
+        &self,
+        handle: Handle,
+        message: &ShortMessage,
+        now: Instant,
+    ) -> Option<CarrierEvent> {
+        let way = Arc::clone(&self.back);
+        let acknowledge = Acknowledge::new(move || {
+            if let Some(client) = way.get() {
+                client.send(Input::Respond(handle, status::OK));
+            }
+        });
+        match incoming::read(&self.settings, message, now) {
+            Incoming::Receipt(receipt) => {
+                let reference = self.own(&receipt.reference);
+                Some(CarrierEvent::Receipt(Receipt { reference, ..receipt }, acknowledge))
+            }
+            Incoming::Text(text) => Some(CarrierEvent::Inbound(text, acknowledge)),
+            Incoming::Progress => {
+                acknowledge.done();
+                None
+            }
         }
     }
 }

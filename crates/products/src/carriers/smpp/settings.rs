@@ -8,6 +8,8 @@ use net::smpp::Endpoint;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
+use crate::carriers::routes::Route;
+
 /// How an address is written for the carrier, where its own form does not decide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
@@ -87,13 +89,15 @@ pub struct Settings {
     pub status_codes: Vec<(u32, u32)>,
     /// Twilio's code by the receipt's `err`, before our own table.
     pub receipt_codes: Vec<(String, u32)>,
+    /// Which messages it takes.
+    pub route: Route,
 }
 
 /// The parameters that a URL may have, for the message that refuses others.
 const KNOWN: &str = "bind, sessions, window, throughput, enquire, system_type, service_type, \
                      range, range_ton, range_npi, source_ton, source_npi, dest_ton, dest_npi, \
                      plus, alphabet, long, response_ids, receipt_ids, validity, tlv, status, err, \
-                     ca";
+                     ca, name, prefix, country, sender, account, priority, weight";
 
 /// Reads a carrier's URL. The error names what can't be taken, never the password.
 pub fn parse(text: &str) -> Result<Settings, String> {
@@ -133,6 +137,7 @@ pub fn parse(text: &str) -> Result<Settings, String> {
         tlvs: Vec::new(),
         status_codes: Vec::new(),
         receipt_codes: Vec::new(),
+        route: Route { name: endpoint_name(&url), weight: 1, ..Route::default() },
     };
     let mut binds = Binds { like: bind, modes: vec![Mode::Transceiver], sessions: 1 };
     for (name, value) in url.query_pairs() {
@@ -231,6 +236,19 @@ impl Settings {
             "err" => {
                 pair(value).map(|(error, code)| self.receipt_codes.push((error.to_owned(), code)))
             }
+            "name" => set(&mut self.route.name, Ok(value.to_owned())),
+            "prefix" => prefix(value).map(|prefix| self.route.prefixes.push(prefix)),
+            "country" => country(value).map(|country| self.route.countries.push(country)),
+            "sender" => {
+                self.route.senders.push(value.to_owned());
+                Ok(())
+            }
+            "account" => {
+                let account = value.parse().map_err(|_| Unusable);
+                account.map(|account| self.route.accounts.push(account))
+            }
+            "priority" => set(&mut self.route.priority, between(value, 0, 1_000)),
+            "weight" => set(&mut self.route.weight, between(value, 1, 1_000)),
             "ca" => set(&mut self.endpoint.authorities, Ok(Some(PathBuf::from(value)))),
             _ => return None,
         })
@@ -254,6 +272,22 @@ fn between<T: std::str::FromStr + PartialOrd>(
 
 fn one_of<T: Copy>(value: &str, known: &[(&str, T)]) -> Result<T, Unusable> {
     known.iter().find(|(name, _)| *name == value).map(|(_, known)| *known).ok_or(Unusable)
+}
+
+/// `+44`; in a URL's query a `+` may have become a space.
+fn prefix(value: &str) -> Result<String, Unusable> {
+    let digits = value.trim_start_matches(['+', ' ']);
+    let good = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if good { Ok(format!("+{digits}")) } else { Err(Unusable) }
+}
+
+fn country(value: &str) -> Result<String, Unusable> {
+    let good = value.len() == 2 && value.bytes().all(|byte| byte.is_ascii_alphabetic());
+    if good { Ok(value.to_ascii_uppercase()) } else { Err(Unusable) }
+}
+
+fn endpoint_name(url: &Url) -> String {
+    url.host_str().unwrap_or_default().to_owned()
 }
 
 /// `58:30007`

@@ -143,3 +143,17 @@ pub fn forget_windows(tx: &mut Tx<'_>) -> Result<(), StoreError> {
     tx.execute("DELETE FROM submit_windows", &[])?;
     Ok(())
 }
+
+/// Moves a message that waits to another queue. `false` when it does not wait any more.
+pub fn requeue(tx: &mut Tx<'_>, key: MessageKey, queue: i64) -> Result<bool, StoreError> {
+    let sql = "UPDATE messages SET queue = ? WHERE account = ? AND sid = ? AND queue IS NOT NULL";
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    Ok(tx.execute(sql, &[queue.into(), (&account).into(), (&sid).into()])? == 1)
+}
+
+/// The queue that a message waits in.
+pub fn queue_of(query: &mut impl Query, key: MessageKey) -> Result<Option<i64>, StoreError> {
+    let sql = "SELECT queue FROM messages WHERE account = ? AND sid = ?";
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    Ok(query.row(sql, &[(&account).into(), (&sid).into()], |row| row.int_or_null(0))?.flatten())
+}

@@ -4,24 +4,25 @@
 use ::store::{Query, StoreError, Tx, Value};
 use base::{Instant, Sid};
 
-use crate::carriers::Part;
+use crate::carriers::{CarrierId, Part};
 use crate::messaging::model::{MessageKey, Status};
 
 /// Writes down that these segments are uncertain.
 pub fn insert_uncertain(
     tx: &mut Tx<'_>,
-    segments: &[(MessageKey, Part)],
+    segments: &[(CarrierId, MessageKey, Part)],
 ) -> Result<(), StoreError> {
     let now = tx.now();
-    for (key, part) in segments {
+    for (carrier, key, part) in segments {
         tx.execute(
-            "INSERT INTO uncertain_segments (account, sid, part, parts, marked_at) \
-             VALUES (?, ?, ?, ?, ?) ON CONFLICT (account, sid, part) DO NOTHING",
+            "INSERT INTO uncertain_segments (account, sid, part, parts, carrier, marked_at) \
+             VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account, sid, part) DO NOTHING",
             &[
                 (&key.account.bytes()).into(),
                 (&key.sid.bytes()).into(),
                 Value::Int(part.index.into()),
                 Value::Int(part.of.into()),
+                Value::Int(carrier.0.into()),
                 now.into(),
             ],
         )?;
@@ -29,24 +30,44 @@ pub fn insert_uncertain(
     Ok(())
 }
 
-/// The segments that were marked at `until` or before.
+/// A carrier's segments that were marked at `until` or before.
 pub fn uncertain_until(
     query: &mut impl Query,
+    carrier: CarrierId,
     until: Instant,
 ) -> Result<Vec<(MessageKey, Part)>, StoreError> {
-    let sql = "SELECT account, sid, part, parts FROM uncertain_segments WHERE marked_at <= ? \
-               ORDER BY account, sid, part";
+    let sql = "SELECT account, sid, part, parts FROM uncertain_segments WHERE carrier = ? \
+               AND marked_at <= ? ORDER BY account, sid, part";
     let small =
         |number| u8::try_from(number).map_err(|_| StoreError::Corrupt("a segment's number"));
-    query.rows(sql, &[until.into()], |row| {
+    query.rows(sql, &[Value::Int(carrier.0.into()), until.into()], |row| {
         let key = MessageKey { account: row.sid(0)?, sid: row.sid(1)? };
         Ok((key, Part { index: small(row.int(2)?)?, of: small(row.int(3)?)? }))
     })
 }
 
-/// Forgets the segments that were marked at `until` or before.
-pub fn delete_uncertain(tx: &mut Tx<'_>, until: Instant) -> Result<(), StoreError> {
-    tx.execute("DELETE FROM uncertain_segments WHERE marked_at <= ?", &[until.into()])?;
+/// Forgets a carrier's segments that were marked at `until` or before.
+pub fn delete_uncertain(
+    tx: &mut Tx<'_>,
+    carrier: CarrierId,
+    until: Instant,
+) -> Result<(), StoreError> {
+    let sql = "DELETE FROM uncertain_segments WHERE carrier = ? AND marked_at <= ?";
+    tx.execute(sql, &[Value::Int(carrier.0.into()), until.into()])?;
+    Ok(())
+}
+
+/// Gives a message's uncertain segments to another carrier.
+pub fn move_uncertain(
+    tx: &mut Tx<'_>,
+    key: MessageKey,
+    carrier: CarrierId,
+) -> Result<(), StoreError> {
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    tx.execute(
+        "UPDATE uncertain_segments SET carrier = ? WHERE account = ? AND sid = ?",
+        &[Value::Int(carrier.0.into()), (&account).into(), (&sid).into()],
+    )?;
     Ok(())
 }
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use ::store::{NewEvent, StoreError, Tx, job};
 use base::{AccountSid, AnySid, ApiError, MessageSid, ObjectKey};
 
-use super::{Accepted, Context, Outcome, insert_media, open_body, to_waiting};
-use crate::carriers;
+use super::{Accepted, Context, Outcome, insert_media, open_body, route, to_waiting};
+use crate::carriers::{self, CarrierId};
 use crate::messaging::dispatch::Waiting;
 use crate::messaging::media::FETCH_JOB;
 use crate::messaging::model::{Draft, Flags, Message, MessageKey, Status};
@@ -25,6 +25,8 @@ pub fn accept(
     let mut outcomes = Vec::with_capacity(drafts.len());
     let mut waiting = Vec::with_capacity(drafts.len());
     let mut keys = HashMap::new();
+    // One for each fresh message, in their order.
+    let mut queues = Vec::with_capacity(drafts.len());
     for draft in drafts {
         let known = match &draft.idempotency {
             None => None,
@@ -45,16 +47,19 @@ pub fn accept(
                     remember(tx, &draft, message.key.sid)?;
                 }
                 if draft.media.is_empty() {
-                    waiting.push(to_waiting(&message, draft.body.clone(), Vec::new()));
+                    let carrier = route(context, &message, None).unwrap_or(CarrierId(0));
+                    waiting.push(to_waiting(carrier, &message, draft.body.clone(), Vec::new()));
+                    queues.push(Some(carriers::queue_of(carrier, &message.from)));
                 } else {
                     insert_media(tx, &message, &draft.media)?;
                     fetch_later(tx, context, message.key)?;
+                    queues.push(None);
                 }
                 Ok(Accepted { message, body: draft.body, repeated: false })
             }
         });
     }
-    write_accepted(tx, context, &mut outcomes)?;
+    write_accepted(tx, &queues, &mut outcomes)?;
     Ok((outcomes, waiting))
 }
 
@@ -146,7 +151,7 @@ fn make(tx: &mut Tx<'_>, context: &Context, draft: &Draft, decided: &rules::Acce
     if decided.too_dear {
         flags = flags.with(Flags::TOO_DEAR);
     }
-    Message {
+    let mut message = Message {
         key: MessageKey { account: draft.account, sid },
         direction: draft.direction,
         status: Status::Queued,
@@ -165,12 +170,16 @@ fn make(tx: &mut Tx<'_>, context: &Context, draft: &Draft, decided: &rules::Acce
         salt: Some(salt),
         body: Some(key.seal(nonce, draft.body.as_bytes())),
         flags,
+    };
+    if route(context, &message, None).is_none() {
+        message.flags = message.flags.with(Flags::UNROUTED);
     }
+    message
 }
 
 fn write_accepted(
     tx: &mut Tx<'_>,
-    context: &Context,
+    queues: &[Option<i64>],
     outcomes: &mut [Outcome],
 ) -> Result<(), StoreError> {
     let mut fresh: Vec<&mut Message> = outcomes
@@ -197,11 +206,8 @@ fn write_accepted(
     let now = tx.now();
     let rows: Vec<NewRow<'_>> = fresh
         .iter()
-        .map(|message| NewRow {
-            message,
-            queue: (message.media == 0).then(|| carriers::queue_of(context.carrier, &message.from)),
-            due_at: now,
-        })
+        .zip(queues)
+        .map(|(message, queue)| NewRow { message, queue: *queue, due_at: now })
         .collect();
     store::insert(tx, &rows)
 }

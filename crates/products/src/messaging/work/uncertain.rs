@@ -8,7 +8,7 @@ use ::store::{StoreError, Tx};
 use base::{Instant, MasterKey, ObjectKey};
 
 use super::{Answer, Context, answered_as, reload};
-use crate::carriers::{Part, Receipt, SubmitOutcome};
+use crate::carriers::{self, CarrierId, Part, Receipt, SubmitOutcome};
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::store::{self, Parked};
 
@@ -20,6 +20,7 @@ pub fn mark_open_windows(
     tx: &mut Tx<'_>,
     context: &Context,
 ) -> Result<Vec<MessageKey>, StoreError> {
+    adopt(tx, context)?;
     let keys = store::open_windows(tx)?;
     let found = store::find_each(tx, &keys)?;
     let mut uncertain = Vec::new();
@@ -27,30 +28,53 @@ pub fn mark_open_windows(
         if message.status != Status::Queued {
             continue;
         }
-        let texts = texts(tx, context, &message)?;
+        let queue = store::queue_of(tx, message.key)?.unwrap_or_default();
+        let carrier = carriers::carrier_of(queue);
+        let texts = texts(tx, context, carrier, &message)?;
         let of = u8::try_from(texts.len()).unwrap_or(u8::MAX);
         let answered = store::segments_of(tx, message.key)?;
         let is_open = |index: &u8| answered.iter().all(|segment| segment.part.index != *index);
         let open: Vec<Part> = (0..of).filter(is_open).map(|index| Part { index, of }).collect();
-        uncertain.extend(open.into_iter().map(|part| (message.clone(), part)));
+        uncertain.extend(open.into_iter().map(|part| (carrier, message.clone(), part)));
     }
     mark(tx, &uncertain)?;
     store::forget_windows(tx)?;
-    let keys: BTreeSet<MessageKey> = uncertain.iter().map(|(message, _)| message.key).collect();
+    let keys: BTreeSet<MessageKey> = uncertain.iter().map(|(_, message, _)| message.key).collect();
     Ok(keys.into_iter().collect())
 }
 
+/// What waited for carriers that are configured no more goes to those that are.
+fn adopt(tx: &mut Tx<'_>, context: &Context) -> Result<(), StoreError> {
+    let first = context.network.carriers().count() as i64 * carriers::SHARDS;
+    for message in store::waiting(tx, first..i64::MAX, UNEXPLAINED, u32::MAX)? {
+        let carrier = super::route(context, &message, None).unwrap_or(CarrierId(0));
+        store::requeue(tx, message.key, carriers::queue_of(carrier, &message.from))?;
+        store::move_uncertain(tx, message.key, carrier)?;
+    }
+    Ok(())
+}
+
 /// The texts of a message's segments.
-fn texts(tx: &mut Tx<'_>, context: &Context, message: &Message) -> Result<Vec<String>, StoreError> {
-    Ok((context.parts)(&reload(tx, context, message)?.submission))
+fn texts(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    carrier: CarrierId,
+    message: &Message,
+) -> Result<Vec<String>, StoreError> {
+    let waiting = reload(tx, context, carrier, message)?;
+    Ok(context.network.split(carrier, &waiting.submission))
 }
 
 /// Marks segments as uncertain. Their messages stay queued, and are not due until `explain`.
-pub(super) fn mark(tx: &mut Tx<'_>, segments: &[(Message, Part)]) -> Result<(), StoreError> {
-    let waiting = segments.iter().filter(|(message, _)| message.status == Status::Queued);
-    let rows: Vec<_> = waiting.clone().map(|(message, part)| (message.key, *part)).collect();
+pub(super) fn mark(
+    tx: &mut Tx<'_>,
+    segments: &[(CarrierId, Message, Part)],
+) -> Result<(), StoreError> {
+    let waiting = segments.iter().filter(|(_, message, _)| message.status == Status::Queued);
+    let rows = waiting.clone().map(|(carrier, message, part)| (*carrier, message.key, *part));
+    let rows: Vec<_> = rows.collect();
     let marks: Vec<_> = waiting
-        .map(|(message, _)| (message.key, message.flags.with(Flags::UNCERTAIN), UNEXPLAINED))
+        .map(|(_, message, _)| (message.key, message.flags.with(Flags::UNCERTAIN), UNEXPLAINED))
         .collect();
     store::insert_uncertain(tx, &rows)?;
     store::mark_waiting(tx, &marks)
@@ -81,14 +105,15 @@ pub(super) fn park(
     store::park(tx, &parked)
 }
 
-/// Ends the grace period of what was marked at `until` or before: segments that a parked receipt
-/// explains were taken, the others are due again. Answers how many of each there were.
+/// Ends the grace period of what was marked for a carrier at `until` or before: segments that a
+/// parked receipt explains were taken, the others are due again. Answers how many of each there were.
 pub fn explain(
     tx: &mut Tx<'_>,
     context: &Context,
+    carrier: CarrierId,
     until: Instant,
 ) -> Result<(usize, usize), StoreError> {
-    let rows = store::uncertain_until(tx, until)?;
+    let rows = store::uncertain_until(tx, carrier, until)?;
     let keys: Vec<MessageKey> = rows.iter().map(|(key, _)| *key).collect();
     let found = store::find_each(tx, &keys)?;
     let (mut explained, mut again) = (Vec::new(), BTreeSet::new());
@@ -97,16 +122,16 @@ pub fn explain(
         let Some(message) = message.filter(|message| message.status == Status::Queued) else {
             continue;
         };
-        match explaining(tx, context, &message, *part, &claimed)? {
+        match explaining(tx, context, (carrier, &message, *part), &claimed)? {
             Some(reference) => {
                 claimed.insert(reference.clone());
                 let outcome = SubmitOutcome::Taken { reference };
-                explained.push(Answer { key: *key, part: *part, outcome });
+                explained.push(Answer { carrier, key: *key, part: *part, outcome });
             }
             None => drop(again.insert(*key)),
         }
     }
-    store::delete_uncertain(tx, until)?;
+    store::delete_uncertain(tx, carrier, until)?;
     answered_as(tx, context, &explained, Flags::default())?;
     let again: Vec<MessageKey> = again.into_iter().collect();
     let (now, found) = (tx.now(), store::find_each(tx, &again)?);
@@ -120,12 +145,11 @@ pub fn explain(
 fn explaining(
     tx: &mut Tx<'_>,
     context: &Context,
-    message: &Message,
-    part: Part,
+    (carrier, message, part): (CarrierId, &Message, Part),
     claimed: &HashSet<String>,
 ) -> Result<Option<String>, StoreError> {
     let mut parked = store::parked_between(tx, &message.from, &message.to)?;
-    let texts = texts(tx, context, message)?;
+    let texts = texts(tx, context, carrier, message)?;
     let text = texts.get(usize::from(part.index)).map_or("", String::as_str);
     parked.retain(|parked| {
         parked.received_at >= message.created_at
