@@ -7,12 +7,13 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::server::Server;
 use super::sink::{content_length, find};
 use crate::Outcome;
 
 /// What is to be sent.
 pub struct Load<'a> {
+    /// The number of the first one.
+    pub first: usize,
     /// How many messages.
     pub messages: usize,
     /// Over how many connections.
@@ -21,26 +22,49 @@ pub struct Load<'a> {
     pub rate: Option<f64>,
     /// Where statuses are told.
     pub callback: &'a str,
+    /// A connection that breaks ends its sender, not the run: the server is about to be killed.
+    pub fragile: bool,
+}
+
+/// Takes texts over HTTP.
+pub trait Target {
+    /// Where it listens.
+    fn address(&self) -> &str;
+
+    /// The request that sends the text with this number.
+    fn request(&self, number: usize, callback: &str) -> Vec<u8>;
+
+    /// How the answer of an accept begins.
+    fn accepts(&self) -> &'static [u8];
+}
+
+/// The text with this number: each is another one, so that copies are seen.
+pub fn text(number: usize) -> String {
+    format!("Your code is {number:06}. It expires soon.")
 }
 
 /// Sends, and answers how long each accept took. At a given rate the time counts from the instant
 /// at which the message was due, so that a stalled server can't hide its stall.
-pub async fn run(server: &Server, load: Load<'_>) -> Outcome<Vec<Duration>> {
+pub async fn run(
+    target: &Arc<impl Target + Send + Sync + 'static>,
+    load: Load<'_>,
+) -> Outcome<Vec<Duration>> {
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
     let mut senders = Vec::new();
     for _ in 0..load.connections {
-        let stream = TcpStream::connect(server.address()).await?;
+        let stream = TcpStream::connect(target.address()).await?;
         stream.set_nodelay(true)?;
         let sender = Sender {
             stream,
-            head: server.request_head(),
-            callback: load.callback.replace(':', "%3A").replace('/', "%2F"),
-            from: server.number().trim_start_matches('+').to_owned(),
+            target: Arc::clone(target),
+            callback: load.callback.to_owned(),
             answer: Vec::with_capacity(4 << 10),
+            fragile: load.fragile,
         };
-        let (next, messages, rate) = (Arc::clone(&next), load.messages, load.rate);
-        senders.push(tokio::spawn(sender.run(next, messages, rate, started)));
+        let (next, first, messages, rate) =
+            (Arc::clone(&next), load.first, load.messages, load.rate);
+        senders.push(tokio::spawn(sender.run(next, first, messages, rate, started)));
     }
     let mut latencies = Vec::with_capacity(load.messages);
     for sender in senders {
@@ -50,18 +74,19 @@ pub async fn run(server: &Server, load: Load<'_>) -> Outcome<Vec<Duration>> {
     Ok(latencies)
 }
 
-struct Sender {
+struct Sender<T> {
     stream: TcpStream,
-    head: String,
+    target: Arc<T>,
     callback: String,
-    from: String,
     answer: Vec<u8>,
+    fragile: bool,
 }
 
-impl Sender {
+impl<T: Target> Sender<T> {
     async fn run(
         mut self,
         next: Arc<AtomicUsize>,
+        first: usize,
         messages: usize,
         rate: Option<f64>,
         started: Instant,
@@ -80,21 +105,17 @@ impl Sender {
                     due
                 }
             };
-            self.exchange(number).await?;
+            match self.exchange(first + number).await {
+                Err(_) if self.fragile => return Ok(latencies),
+                exchanged => exchanged?,
+            }
             latencies.push(due.elapsed());
         }
     }
 
     async fn exchange(&mut self, number: usize) -> std::io::Result<()> {
-        let body = format!(
-            "From=%2B{}&To=%2B1555867{:04}&Body=Your+code+is+{:06}.+It+expires+soon.&StatusCallback={}",
-            self.from,
-            number % 10_000,
-            number % 1_000_000,
-            self.callback
-        );
-        let request = format!("{}Content-Length: {}\r\n\r\n{body}", self.head, body.len());
-        self.stream.write_all(request.as_bytes()).await?;
+        let request = self.target.request(number, &self.callback);
+        self.stream.write_all(&request).await?;
         self.answer.clear();
         loop {
             if self.stream.read_buf(&mut self.answer).await? == 0 {
@@ -106,7 +127,7 @@ impl Sender {
                 break;
             }
         }
-        if !self.answer.starts_with(b"HTTP/1.1 201") {
+        if !self.answer.starts_with(self.target.accepts()) {
             let text = String::from_utf8_lossy(&self.answer).into_owned();
             return Err(std::io::Error::other(text));
         }

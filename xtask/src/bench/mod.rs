@@ -3,13 +3,16 @@
 //! the same cores as the product.
 
 mod generator;
+mod kannel;
 mod limits;
 mod preload;
 mod report;
 mod server;
 mod sink;
+mod smpp;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::Outcome;
@@ -58,7 +61,7 @@ impl Bench<'_> {
         let (syncs, rows) = limits::of(self.folder)?;
         let table = Table::begin(syncs, rows);
         let sink = Sink::start().await?;
-        let server = Server::start(self.folder, Engine::Sqlite).await?;
+        let server = Arc::new(Server::start(self.folder, Engine::Sqlite, None).await?);
         // Caches, plans and connections first.
         series(&server, &sink, self.messages / 10, None).await?;
         let full = series(&server, &sink, self.messages, None).await?;
@@ -71,7 +74,7 @@ impl Bench<'_> {
         if self.wants("calls") {
             table.calls(server.system_calls(&sink, self.messages / 20).await?);
         }
-        server.stop().await?;
+        stop(server).await?;
         if self.wants("laden") {
             preload::messages(self.folder, PRELOADED)?;
             let laden = self.fresh(&sink, self.folder, Engine::Sqlite).await?;
@@ -83,29 +86,44 @@ impl Bench<'_> {
             let figures = self.fresh(&sink, &folder, Engine::Postgres(url)).await?;
             table.add("PostgreSQL, full speed", &figures);
         }
+        if self.wants("smpp") {
+            smpp::measure(self.folder, self.messages, &sink).await?;
+        }
         Ok(())
     }
 
     /// Full speed on a product that was just started.
     async fn fresh(&self, sink: &Sink, folder: &Path, engine: Engine) -> Outcome<Figures> {
-        let server = Server::start(folder, engine).await?;
+        let server = Arc::new(Server::start(folder, engine, None).await?);
         series(&server, sink, self.messages / 10, None).await?;
         let figures = series(&server, sink, self.messages, None).await?;
-        server.stop().await?;
+        stop(server).await?;
         Ok(figures)
     }
 }
 
+async fn stop(server: Arc<Server>) -> Outcome<()> {
+    let server = Arc::try_unwrap(server).map_err(|_| "the product is still in use")?;
+    server.stop().await
+}
+
 /// Sends `messages`, waits for both callbacks of each, and reads what that took.
 pub(crate) async fn series(
-    server: &Server,
+    server: &Arc<Server>,
     sink: &Sink,
     messages: usize,
     rate: Option<f64>,
 ) -> Outcome<Figures> {
     let (cpu, ledger, called) = (server.cpu()?, server.ledger().await?, sink.finals());
     let started = Instant::now();
-    let load = Load { messages, connections: CONNECTIONS, rate, callback: sink.url() };
+    let load = Load {
+        first: 0,
+        messages,
+        connections: CONNECTIONS,
+        rate,
+        callback: sink.url(),
+        fragile: false,
+    };
     let latencies = generator::run(server, load).await?;
     let accepted_in = started.elapsed();
     let patience = Duration::from_secs(120);

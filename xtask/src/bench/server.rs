@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command as Blocking, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use super::generator::{Target, text};
 use super::sink::Sink;
 use crate::Outcome;
 
@@ -59,8 +61,9 @@ fn target() -> PathBuf {
 }
 
 impl Server {
-    /// Starts `trunkline dev` and waits until it listens.
-    pub async fn start(folder: &Path, engine: Engine) -> Outcome<Self> {
+    /// Starts `trunkline dev` and waits until it listens; without carriers the simulated one
+    /// delivers.
+    pub async fn start(folder: &Path, engine: Engine, carriers: Option<&str>) -> Outcome<Self> {
         let mut command = Command::new(target().join("release/trunkline"));
         command
             .args(["dev", "--listen", "127.0.0.1:0", "--account-sid", SID, "--auth-token", TOKEN])
@@ -69,6 +72,9 @@ impl Server {
             .env("TRUNKLINE_LOG", "warn")
             .stdout(Stdio::piped())
             .kill_on_drop(true);
+        if let Some(carriers) = carriers {
+            command.env("TRUNKLINE_CARRIERS", carriers);
+        }
         if let Engine::Postgres(url) = engine {
             command.args(["--database-url", &url]);
         }
@@ -82,21 +88,6 @@ impl Server {
             }
         }
         Err("the product did not start".into())
-    }
-
-    /// Where it listens.
-    pub fn address(&self) -> &str {
-        &self.address
-    }
-
-    /// A number that the account holds.
-    pub fn number(&self) -> &str {
-        NUMBER
-    }
-
-    /// The head of a create, up to the length.
-    pub fn request_head(&self) -> String {
-        self.head("POST", &format!("/2010-04-01/Accounts/{SID}/Messages.json"))
     }
 
     fn head(&self, method: &str, path: &str) -> String {
@@ -121,32 +112,26 @@ impl Server {
         Ok(Ledger { rows: number("rows")?, commits: number("commits")? })
     }
 
-    fn proc(&self, file: &str) -> Outcome<String> {
-        let id = self.child.id().ok_or("the product ended")?;
-        Ok(std::fs::read_to_string(format!("/proc/{id}/{file}"))?)
+    fn id(&self) -> Outcome<u32> {
+        Ok(self.child.id().ok_or("the product ended")?)
     }
 
     /// CPU time so far, all threads, user and system.
     pub fn cpu(&self) -> Outcome<Duration> {
-        let stat = self.proc("stat")?;
-        let (_, rest) = stat.rsplit_once(')').ok_or("no stat")?;
-        let mut fields = rest.split_whitespace().skip(11);
-        let mut ticks = || fields.next().and_then(|field| field.parse::<u64>().ok());
-        let (user, system) = (ticks().ok_or("no utime")?, ticks().ok_or("no stime")?);
-        // The kernel's clock tick has been 100 a second on Linux for user space ever since.
-        Ok(Duration::from_millis((user + system) * 10))
+        cpu_of(self.id()?)
     }
 
     /// Resident memory in MiB.
     pub fn memory(&self) -> Outcome<u64> {
-        let status = self.proc("status")?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-        let kib: u64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
-        Ok(kib >> 10)
+        memory_of(self.id()?)
     }
 
     /// System calls a message, counted by `strace` where it is installed.
-    pub async fn system_calls(&self, sink: &Sink, messages: usize) -> Outcome<Option<f64>> {
+    pub async fn system_calls(
+        self: &Arc<Self>,
+        sink: &Sink,
+        messages: usize,
+    ) -> Outcome<Option<f64>> {
         let id = self.child.id().ok_or("the product ended")?.to_string();
         let started = Command::new("strace")
             .args(["-f", "-c", "-U", "calls,name", "-p", &id])
@@ -167,11 +152,58 @@ impl Server {
         Ok(calls.map(|calls| calls / messages as f64))
     }
 
+    /// Kills it.
+    pub fn kill(&self) -> Outcome<()> {
+        Blocking::new("kill").args(["-KILL", &self.id()?.to_string()]).status()?;
+        Ok(())
+    }
+
     /// Stops it as a service manager would.
     pub async fn stop(mut self) -> Outcome<()> {
         let id = self.child.id().ok_or("the product ended")?.to_string();
         Blocking::new("kill").args(["-TERM", &id]).status()?;
         self.child.wait().await?;
         Ok(())
+    }
+}
+
+/// CPU time of a process so far, all threads, user and system.
+pub fn cpu_of(id: u32) -> Outcome<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    let (_, rest) = stat.rsplit_once(')').ok_or("no stat")?;
+    let mut fields = rest.split_whitespace().skip(11);
+    let mut ticks = || fields.next().and_then(|field| field.parse::<u64>().ok());
+    let (user, system) = (ticks().ok_or("no utime")?, ticks().ok_or("no stime")?);
+    // The kernel's clock tick has been 100 a second on Linux for user space ever since.
+    Ok(Duration::from_millis((user + system) * 10))
+}
+
+/// Resident memory of a process in MiB.
+pub fn memory_of(id: u32) -> Outcome<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
+    let kib: u64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
+    Ok(kib >> 10)
+}
+
+impl Target for Server {
+    fn address(&self) -> &str {
+        &self.address
+    }
+
+    fn request(&self, number: usize, callback: &str) -> Vec<u8> {
+        let head = self.head("POST", &format!("/2010-04-01/Accounts/{SID}/Messages.json"));
+        let body = format!(
+            "From=%2B{}&To=%2B1555867{:04}&Body={}&StatusCallback={}",
+            NUMBER.trim_start_matches('+'),
+            number % 10_000,
+            text(number).replace(' ', "+"),
+            callback.replace(':', "%3A").replace('/', "%2F"),
+        );
+        format!("{head}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+    }
+
+    fn accepts(&self) -> &'static [u8] {
+        b"HTTP/1.1 201"
     }
 }

@@ -1,7 +1,8 @@
 //! The application's side: answers callbacks as fast as it can and counts them.
 
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -12,6 +13,7 @@ use crate::Outcome;
 pub struct Sink {
     url: String,
     finals: Arc<AtomicU64>,
+    known: Arc<Mutex<HashSet<Vec<u8>>>>,
 }
 
 impl Sink {
@@ -20,17 +22,18 @@ impl Sink {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}/status", listener.local_addr()?);
         let finals = Arc::new(AtomicU64::new(0));
-        let counting = Arc::clone(&finals);
+        let known: Arc<Mutex<HashSet<Vec<u8>>>> = Arc::default();
+        let (counting, naming) = (Arc::clone(&finals), Arc::clone(&known));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let finals = Arc::clone(&counting);
+                let (finals, known) = (Arc::clone(&counting), Arc::clone(&naming));
                 tokio::spawn(async move {
                     // A connection that breaks shows as callbacks that are missing.
-                    let _ = answer(stream, &finals).await;
+                    let _ = answer(stream, &finals, &known).await;
                 });
             }
         });
-        Ok(Self { url, finals })
+        Ok(Self { url, finals, known })
     }
 
     /// Where callbacks go.
@@ -38,19 +41,31 @@ impl Sink {
         &self.url
     }
 
-    /// How many `delivered` came.
+    /// Forgets everything.
+    pub fn reset(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.finals.store(0, Ordering::Relaxed);
+    }
+
+    /// Of how many messages the final callback came.
     pub fn finals(&self) -> u64 {
         self.finals.load(Ordering::Relaxed)
     }
 }
 
-async fn answer(mut stream: TcpStream, finals: &AtomicU64) -> std::io::Result<()> {
+async fn answer(
+    mut stream: TcpStream,
+    finals: &AtomicU64,
+    known: &Mutex<HashSet<Vec<u8>>>,
+) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(16 << 10);
     loop {
         while let Some(length) = complete(&buffer) {
             let body = &buffer[..length];
-            if find(body, b"MessageStatus=delivered").is_some() {
+            if let Some(name) = delivered(body)
+                && known.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_vec())
+            {
                 finals.fetch_add(1, Ordering::Relaxed);
             }
             buffer.drain(..length);
@@ -60,6 +75,17 @@ async fn answer(mut stream: TcpStream, finals: &AtomicU64) -> std::io::Result<()
             return Ok(());
         }
     }
+}
+
+/// The message that a final callback is about: Trunkline's form, or the address that Kannel was
+/// given.
+fn delivered(request: &[u8]) -> Option<&[u8]> {
+    let (mark, end) = match find(request, b"MessageStatus=delivered") {
+        Some(_) => (&b"MessageSid="[..], b'&'),
+        None => (&b"type=1&number="[..], b' '),
+    };
+    let rest = &request[find(request, mark)? + mark.len()..];
+    rest.split(|byte| *byte == end).next()
 }
 
 /// The length of the first request in `buffer`, when it is there as a whole.

@@ -106,7 +106,7 @@ pub(super) fn park(
 }
 
 /// Ends the grace period of what was marked for a carrier at `until` or before: segments that a
-/// parked receipt explains were taken, the others are due again. Answers how many of each there were.
+/// parked receipt explains were taken, the others are due again. Answers how many of each.
 pub fn explain(
     tx: &mut Tx<'_>,
     context: &Context,
