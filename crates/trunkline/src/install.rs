@@ -19,6 +19,9 @@ use crate::credentials::{self, Pairs};
 use crate::settings::Settings;
 use crate::{operator, secrets, welcome, wiring};
 
+/// A carrier has this long to answer an unbind.
+const UNBIND_MAX: Duration = Duration::from_secs(2);
+
 /// On a laptop, or as a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
@@ -94,7 +97,7 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     let listener = TcpListener::bind(settings.listen).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let public_url = settings.public_url.clone().unwrap_or_else(|| address.clone());
-    let routes = wiring::join(&parts, &settings, mode, &public_url)?;
+    let (routes, carriers) = wiring::join(&parts, &settings, mode, &public_url)?;
     let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock);
@@ -112,6 +115,11 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     stop.send_replace(true);
     if let Err(error) = serving.await {
         tracing::error!(%error, "the server had failed");
+    }
+    for carrier in &carriers {
+        if tokio::time::timeout(UNBIND_MAX, carrier.stop()).await.is_err() {
+            tracing::warn!("a carrier did not answer the unbind");
+        }
     }
     let store = parts.store.clone();
     let closing = tokio::task::spawn_blocking(move || store.close());

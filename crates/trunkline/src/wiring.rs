@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use net::Clock;
-use products::carriers::{CarrierId, sim::SimCarrier};
+use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
 use products::gateway::{Routes, health};
 use products::jobs::Jobs;
 use products::messaging::{self, Messaging, Prices, work::Context};
@@ -17,13 +17,13 @@ use crate::install::{Mode, Parts, StartError};
 use crate::secrets;
 use crate::settings::Settings;
 
-/// Joins the products, starts their workers, and answers their routes.
+/// Joins the products, starts their workers, and answers their routes and the carriers.
 pub fn join(
     parts: &Parts,
     settings: &Settings,
     mode: Mode,
     public_url: &str,
-) -> Result<Routes, StartError> {
+) -> Result<(Routes, Vec<Carrier>), StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let Configured { carriers, network, sim } =
         carriers::configured(&settings.carriers, mode, parts)?;
@@ -62,7 +62,7 @@ pub fn join(
     if let Some(sim) = sim {
         tokio::spawn(sim.run(Arc::clone(&clock)));
     }
-    tokio::spawn(Arc::clone(&messaging).run(carriers, run, mailboxes));
+    tokio::spawn(Arc::clone(&messaging).run(carriers.clone(), run, mailboxes));
     tokio::spawn(Arc::clone(&messaging).sweep());
     let handlers = messaging.handlers();
     tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));
@@ -76,7 +76,7 @@ pub fn join(
         seed: secrets::seed(),
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
-    Ok(routes)
+    Ok((routes, carriers))
 }
 
 /// Every route of the installation; those of development where there are handsets to reach.

@@ -46,13 +46,12 @@ impl Kannel {
         let file = folder.join("kannel.conf");
         std::fs::write(&file, text)?;
         let start = |program: &Path| {
-            let quiet = Command::new(program)
+            Command::new(program)
                 .args(["-v", "4"])
                 .arg(&file)
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
-                .spawn();
-            quiet
+                .spawn()
         };
         let bearerbox = start(Path::new(BEARERBOX))?;
         wait_for(inner).await?;

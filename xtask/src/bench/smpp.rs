@@ -258,7 +258,11 @@ impl Run<'_> {
         let accepted = latencies?.len() as u64;
         drop(gateway);
         let gateway = self.kind.start(&folder, &carrier).await?;
-        let done = self.finals(accepted, 30).await;
+        // What was accepted and not answered any more is delivered as well.
+        let mut done = self.finals(accepted, 30).await;
+        while done < carrier.counts().0 && self.finals(carrier.counts().0, 15).await > done {
+            done = self.sink.finals();
+        }
         let (taken, copies) = carrier.counts();
         let lost = accepted - taken.min(accepted);
         let forgotten = taken - done.min(taken);

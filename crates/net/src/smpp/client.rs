@@ -60,6 +60,12 @@ impl SmppClient {
         Ok(Self(sender))
     }
 
+    /// Unbinds, and waits until every connection is closed.
+    pub async fn stop(&self) {
+        self.send(Input::Stop);
+        self.0.closed().await;
+    }
+
     /// Tells the client something; lost when it has stopped.
     pub fn send(&self, input: Input) {
         // A client that has stopped has given everything back already.

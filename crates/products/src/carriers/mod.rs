@@ -261,9 +261,9 @@ impl Carrier {
     }
 
     /// Ends its sessions.
-    pub fn stop(&self) {
+    pub async fn stop(&self) {
         if let Self::Smpp(carrier) = self {
-            carrier.stop();
+            carrier.stop().await;
         }
     }
 }

@@ -306,7 +306,8 @@ impl Driver {
         }
         let sent =
             [self.failing.send(failures), self.putting_off.send(put_off), self.closing.send(done)];
-        for error in sent.into_iter().filter_map(Result::err) {
+        let failed = sent.into_iter().filter_map(Result::err);
+        for error in failed.filter(|error| !matches!(error, StoreError::Closed)) {
             // Each of them is found again by a later load or at the next start.
             tracing::warn!(%error, "the dispatcher could not write");
         }

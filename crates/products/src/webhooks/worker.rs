@@ -229,7 +229,10 @@ impl Worker {
                 Output::Record(key, verdict) => records.extend(self.record(key, verdict)),
             }
         }
-        if let Err(error) = self.recorder.send(records) {
+        // A store that closes has the program stop: they will be made again after the next start.
+        if let Err(error) = self.recorder.send(records)
+            && !matches!(error, ::store::StoreError::Closed)
+        {
             tracing::warn!(%error, "tries could not be recorded; they will be made again");
         }
     }

@@ -115,9 +115,9 @@ impl SmppCarrier {
     }
 
     /// Unbinds.
-    pub fn stop(&self) {
+    pub async fn stop(&self) {
         if let Some(client) = self.client.get() {
-            client.send(Input::Stop);
+            client.stop().await;
         }
     }
 }
