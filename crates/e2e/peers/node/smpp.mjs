@@ -1,5 +1,6 @@
 // Another house's SMSC (npm smpp) as the carrier: texts, receipts for every segment, texts in.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import smpp from 'smpp';
 import { OURS, client, openSink, waitFor } from './peer.mjs';
 
@@ -20,7 +21,9 @@ function receipt(session, pdu, id, stat, err) {
   }, (answer) => acknowledged.push(answer.command_status));
 }
 
-const server = smpp.createServer((session) => {
+const { SMPP_KEY, SMPP_CERT } = process.env;
+const tls = SMPP_KEY ? { key: readFileSync(SMPP_KEY), cert: readFileSync(SMPP_CERT) } : {};
+const server = smpp.createServer(tls, (session) => {
   session.on('error', () => {});
   session.on('bind_transceiver', (pdu) => {
     const right = pdu.system_id === 'trunk' && pdu.password === 'pw:1';

@@ -35,6 +35,31 @@ fn another_houses_carrier_takes_texts_and_brings_receipts() {
 }
 
 #[test]
+fn carriers_are_reached_over_tls() {
+    let folder = std::env::temp_dir().join(format!("trunkline_tls_{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (key, certificate) = (path("key.pem"), path("cert.pem"));
+    let mut openssl = Command::new("openssl");
+    openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]);
+    openssl.args(["-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", &key]);
+    openssl.args(["-addext", "subjectAltName=DNS:localhost", "-out", &certificate]);
+    openssl.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
+    let made = openssl.stderr(Stdio::null()).status().expect("openssl starts");
+    assert!(made.success(), "openssl makes a certificate");
+    let port = free_port();
+    let url = format!(
+        "smpps://trunk:pw%3A1@localhost:{port}?response_ids=hex&receipt_ids=dec&err=027:30007\
+         &ca={certificate}"
+    );
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_CARRIERS", &url)]);
+    let port = port.to_string();
+    let variables = [("SMPP_PORT", port.as_str()), ("SMPP_KEY", &key), ("SMPP_CERT", &certificate)];
+    trunkline.node_with("smpp.mjs", &variables);
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+}
+
+#[test]
 fn another_houses_client_binds_to_the_test_carrier() {
     let mut command = Command::new(program());
     command.args(["smsc", "--listen", "127.0.0.1:0", "--password", "right", "--echo"]);

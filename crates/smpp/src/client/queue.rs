@@ -3,7 +3,7 @@
 use base::Instant;
 
 use crate::client::{Client, Key, LinkId, Outcome, Output};
-use crate::pdu::{Body, ShortMessage};
+use crate::pdu::{Body, ShortMessage, status};
 
 /// The segments of one message that are not answered yet.
 #[derive(Debug)]
@@ -44,6 +44,12 @@ impl Client {
         let group = self.next_id;
         self.next_id += 1;
         let open = segments.len();
+        if open == 0 {
+            // The settings changed while parts were out: there is nothing that could complete it.
+            let outcome = Outcome::Refused(status::SYSTEM_ERROR);
+            let answered = Output::Answered { key, part: 0, parts, outcome, last: true };
+            return self.outputs.push_back(answered);
+        }
         self.groups.insert(group, Group { key, parts, expires_at, open, started: false });
         let queued = segments.into_iter();
         self.queue.extend(queued.map(|(part, m)| Queued { group, part, message: Box::new(m) }));
