@@ -44,6 +44,8 @@ impl Default for Config {
 /// What a carrier does wrong, in so many of a thousand cases.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
+    /// The submission is refused with ESME_RSUBMITFAIL.
+    pub refused: u64,
     /// The receipt says undelivered.
     pub undelivered: u64,
     /// The receipt comes twice.
@@ -214,6 +216,11 @@ impl Smsc {
             let body = Body::SubmitSmResp { message_id: String::new() };
             return peer.session.respond(sequence, status::THROTTLED, body);
         }
+        let faults = self.config.faults;
+        if self.random.chance(faults.refused) {
+            let body = Body::SubmitSmResp { message_id: String::new() };
+            return peer.session.respond(sequence, status::SUBMIT_FAILED, body);
+        }
         let number = self.next_id;
         self.next_id += 1;
         self.owe_receipt(&system_id, number, &message);
@@ -224,7 +231,6 @@ impl Smsc {
             answer.validity.clear();
             self.owe(self.now, Due { system_id: system_id.clone(), message: Box::new(answer) });
         }
-        let faults = self.config.faults;
         if self.random.chance(faults.receipt_first) {
             self.deliver();
         }

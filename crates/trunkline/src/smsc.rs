@@ -39,6 +39,10 @@ pub struct Options {
     #[arg(long)]
     quiet: bool,
 
+    /// Submissions of a thousand that are refused.
+    #[arg(long, default_value_t = 0)]
+    refused: u64,
+
     /// Receipts of a thousand that say undelivered.
     #[arg(long, default_value_t = 0)]
     undelivered: u64,
@@ -68,6 +72,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
         receipt_after: Duration::from_millis(options.receipt_after_ms),
         echo: options.echo,
         faults: Faults {
+            refused: options.refused,
             undelivered: options.undelivered,
             receipt_twice: options.receipt_twice,
             receipt_first: options.receipt_first,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use net::smpp::{SmscHandle, serve_smsc};
-use smpp::smsc::{Config, Output};
+use smpp::smsc::{Config, Faults, Output};
 use smpp::text::octets::{self, Alphabet};
 use smpp::udh;
 
@@ -207,6 +207,22 @@ fn becomes(trunkline: &Trunkline, sid: &str, status: &str) {
     wait_for(&format!("{sid} to be {status}"), 30, || {
         (trunkline.status(sid) == status).then_some(())
     });
+}
+
+#[test]
+fn what_a_carrier_refuses_without_a_reason_takes_the_next_route_once() {
+    let faults = Faults { refused: 1_000, ..Faults::default() };
+    let first = Counted::start(Config { faults, ..Config::default() });
+    let second = Counted::start(Config::default());
+    let urls = format!(
+        "smpp://t:p@127.0.0.1:{},smpp://t:p@127.0.0.1:{}?priority=5&prefix=%2B44",
+        first.port, second.port
+    );
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_CARRIERS", &urls)]);
+    becomes(&trunkline, &send_one(&trunkline, "+447700900001"), "delivered");
+    assert_eq!(second.taken().len(), 1);
+    // There is no other route to America.
+    becomes(&trunkline, &send_one(&trunkline, "+15558675310"), "failed");
 }
 
 #[test]

@@ -232,6 +232,8 @@ impl Flags {
     pub const TOO_DEAR: i64 = 16;
     /// Accepted, but no route takes it: it can only fail.
     pub const UNROUTED: i64 = 32;
+    /// A carrier refused it, and another one has it now.
+    pub const REROUTED: i64 = 64;
 
     /// Whether a mark is set.
     pub fn has(self, mark: i64) -> bool {

@@ -4,23 +4,26 @@
 
 mod accept;
 mod inbound;
+mod routing;
 mod segments;
 mod uncertain;
 
 use ::store::{NewEvent, Query, StoreError, Tx, job};
 use base::{AnySid, ApiError, Instant, MasterKey, MediaSid, Money, ObjectKey, Sid, code};
 
-use crate::carriers::routes::{Network, Question};
-use crate::carriers::{self, CarrierId, Part, Receipt, ReceiptStatus, Submission, SubmitOutcome};
+use crate::carriers::routes::Network;
+use crate::carriers::{CarrierId, Part, Receipt, ReceiptStatus, Submission, SubmitOutcome};
 use crate::messaging::dispatch::Waiting;
 use crate::messaging::media;
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::rules::Prices;
 use crate::messaging::store::{self, Change, Segment};
+use crate::messaging::work::routing::{next_route, route};
 use crate::webhooks::{self, NewDelivery, Outbox};
 
 pub use accept::accept;
 pub use inbound::{INBOUND_JOB, PARTS_JOB, give_up_parts, inbound};
+pub use routing::{queue, reroute};
 pub use uncertain::{explain, mark_open_windows};
 
 /// What the units need to know besides the tables.
@@ -106,48 +109,6 @@ pub fn reload(
     Ok(waiting)
 }
 
-/// Queues a message whose media is here: what the dispatcher is offered.
-pub fn queue(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    key: MessageKey,
-) -> Result<Option<Waiting>, StoreError> {
-    let Some(message) = store::find(tx, key)? else { return Ok(None) };
-    // A message that no route takes fails at the first carrier's dispatcher.
-    let carrier = route(context, &message, None).unwrap_or(CarrierId(0));
-    let queued = store::enqueue(tx, key, carriers::queue_of(carrier, &message.from))?;
-    queued.then(|| reload(tx, context, carrier, &message)).transpose()
-}
-
-/// The carrier that takes a message, other than the one that has just failed.
-fn route(context: &Context, message: &Message, failed: Option<CarrierId>) -> Option<CarrierId> {
-    let bytes = message.key.sid.bytes();
-    let pick = bytes[8..].iter().fold(0, |pick, byte| pick << 8 | u64::from(*byte));
-    let (from, to) = (&*message.from, &*message.to);
-    context.network.choose(&Question { account: message.key.account, from, to, pick, failed })
-}
-
-/// Moves messages that a carrier could not be reached for to the next route. Answers what the
-/// other dispatchers are offered; what is not among it stays where it is.
-pub fn reroute(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    failed: CarrierId,
-    keys: &[MessageKey],
-) -> Result<Vec<Waiting>, StoreError> {
-    let mut moved = Vec::new();
-    for message in store::find_each(tx, keys)?.into_iter().flatten() {
-        // What its carrier may have in part stays there.
-        let stays = message.status != Status::Queued || message.flags.has(Flags::UNCERTAIN);
-        let next = route(context, &message, Some(failed)).filter(|_| !stays);
-        let Some(next) = next else { continue };
-        if store::requeue(tx, message.key, carriers::queue_of(next, &message.from))? {
-            moved.push(reload(tx, context, next, &message)?);
-        }
-    }
-    Ok(moved)
-}
-
 fn to_waiting(carrier: CarrierId, message: &Message, body: String, media: Vec<String>) -> Waiting {
     let doomed =
         [(Flags::TOO_DEAR, code::PRICE_ABOVE_MAX), (Flags::UNROUTED, code::CARRIER_UNREACHABLE)];
@@ -202,8 +163,13 @@ pub struct Answer {
     pub outcome: SubmitOutcome,
 }
 
-/// Answers of the carrier to submissions, in the order in which they came.
-pub fn answered(tx: &mut Tx<'_>, context: &Context, answers: &[Answer]) -> Result<(), StoreError> {
+/// Answers of the carrier to submissions, in the order in which they came. Answers what other
+/// carriers are offered instead.
+pub fn answered(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    answers: &[Answer],
+) -> Result<Vec<Waiting>, StoreError> {
     answered_as(tx, context, answers, Flags(Flags::REPEATED))
 }
 
@@ -213,12 +179,12 @@ fn answered_as(
     context: &Context,
     answers: &[Answer],
     resent: Flags,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Waiting>, StoreError> {
     let (wholes, parts): (Vec<&Answer>, Vec<&Answer>) =
         answers.iter().partition(|answer| answer.part.of <= 1);
-    whole_answered(tx, context, &wholes, resent)?;
+    let moved = whole_answered(tx, context, &wholes, resent)?;
     if parts.is_empty() {
-        return Ok(());
+        return Ok(moved);
     }
     let keys: Vec<MessageKey> = parts.iter().map(|answer| answer.key).collect();
     let (mut fresh, mut again, mut uncertain) = (Vec::new(), Vec::new(), Vec::new());
@@ -232,7 +198,8 @@ fn answered_as(
     }
     segments::answered(tx, context, &fresh, Flags::default())?;
     segments::answered(tx, context, &again, resent)?;
-    uncertain::mark(tx, &uncertain)
+    uncertain::mark(tx, &uncertain)?;
+    Ok(moved)
 }
 
 /// Answers about messages of one segment: the hot path.
@@ -241,16 +208,22 @@ fn whole_answered(
     context: &Context,
     answers: &[&Answer],
     resent: Flags,
-) -> Result<(), StoreError> {
+) -> Result<Vec<Waiting>, StoreError> {
     let mut steps = Vec::with_capacity(answers.len());
-    let mut uncertain = Vec::new();
+    let (mut uncertain, mut moved) = (Vec::new(), Vec::new());
     let keys: Vec<MessageKey> = answers.iter().map(|answer| answer.key).collect();
     let found = store::find_each(tx, &keys)?;
     for (answer, message) in answers.iter().zip(found) {
         let Some(message) = message else { continue };
         let (status, error, carrier_ref) = match &answer.outcome {
             SubmitOutcome::Taken { reference } => (Status::Sent, 0, Some(reference.clone())),
-            SubmitOutcome::Refused { code } => (Status::Failed, *code, None),
+            SubmitOutcome::Refused { code } => {
+                if let Some(waiting) = next_route(tx, context, answer.carrier, &message, *code)? {
+                    moved.push(waiting);
+                    continue;
+                }
+                (Status::Failed, *code, None)
+            }
             SubmitOutcome::Throttled | SubmitOutcome::Unreachable => continue,
             SubmitOutcome::Uncertain => {
                 uncertain.push((answer.carrier, message, answer.part));
@@ -280,7 +253,8 @@ fn whole_answered(
     });
     let steps = steps.collect();
     log_placed(tx, early.keys().map(String::as_str).collect())?;
-    write_steps(tx, context, steps)
+    write_steps(tx, context, steps)?;
+    Ok(moved)
 }
 
 /// Remembers which receipts were placed.

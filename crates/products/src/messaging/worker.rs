@@ -128,7 +128,7 @@ pub(super) fn take_events(
             }
         }
     }
-    work::answered(tx, context, &answers)?;
+    let moved = work::answered(tx, context, &answers)?;
     let proven = work::receipts(tx, context, &receipts)?;
     work::inbound(tx, context, inbound)?;
     let dispatchers = dispatchers.clone();
@@ -136,6 +136,9 @@ pub(super) fn take_events(
         acknowledgements.into_iter().for_each(carriers::Acknowledge::done);
         for (carrier, finished) in finished {
             dispatchers.send(carrier, Event::Answered(finished));
+        }
+        if !moved.is_empty() {
+            dispatchers.offer(moved);
         }
         for carrier in receiving {
             dispatchers.send(carrier, Event::Receiving);
