@@ -255,3 +255,65 @@ fn routes_choose_a_carrier_and_the_next_one_when_it_fails() {
     trunkline.restart();
     becomes(&trunkline, &waiting, "delivered");
 }
+
+/// What a carrier gone mad (or somebody in between) may send.
+fn hostile() -> Vec<Vec<u8>> {
+    let pdu = |length: u32, command: u32, body: &[u8]| {
+        let head = [length, command, 0, 1].map(u32::to_be_bytes).concat();
+        [head, body.to_vec()].concat()
+    };
+    let bind_taken = pdu(20, 0x8000_0009, b"abc\0");
+    vec![
+        b"HTTP/1.1 400 Bad Request\r\n\r\n".to_vec(),
+        pdu(0xffff_ffff, 0x8000_0009, b""),
+        pdu(3, 0x8000_0009, b""),
+        vec![0; 100_000],
+        [bind_taken.clone(), pdu(30, 5, &[0xff; 14]).repeat(40)].concat(),
+        [bind_taken.clone(), pdu(16, 0x8000_0004, b"").repeat(1_000)].concat(),
+        [bind_taken.clone(), pdu(16, 0x0000_0777, b"").repeat(1_000)].concat(),
+        [bind_taken, pdu(16, 6, b"")].concat(),
+    ]
+}
+
+/// Answers the first connections with nonsense, and passes the others on to a real carrier.
+fn mad_for_a_while(carrier: u16) -> u16 {
+    use std::io::Write as _;
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port();
+    std::thread::spawn(move || {
+        let mut nonsense = hostile().into_iter();
+        for stream in listener.incoming().map_while(Result::ok) {
+            if let Some(octets) = nonsense.next() {
+                let mut stream = stream;
+                // The program may have closed it by now.
+                let _ = stream.write_all(&octets);
+                continue;
+            }
+            let real = std::net::TcpStream::connect(("127.0.0.1", carrier)).expect("the carrier");
+            for (from, to) in [(&stream, &real), (&real, &stream)] {
+                let copies = (from.try_clone(), to.try_clone());
+                let (Ok(mut from), Ok(mut to)) = copies else { return };
+                std::thread::spawn(move || std::io::copy(&mut from, &mut to));
+            }
+        }
+    });
+    port
+}
+
+#[test]
+fn nonsense_ends_a_connection_and_nothing_else() {
+    let carrier = Counted::start(Config::default());
+    // Several binds, so that the pauses between so many failures stay short.
+    let port = mad_for_a_while(carrier.port);
+    let url = format!("smpp://t:p@127.0.0.1:{port}?sessions=4");
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_CARRIERS", &url)]);
+    becomes(&trunkline, &send_one(&trunkline, "+447700900001"), "delivered");
+    // The test carrier takes as much.
+    for octets in hostile() {
+        use std::io::Write as _;
+        let mut stream = std::net::TcpStream::connect(("127.0.0.1", carrier.port)).expect("a port");
+        // It may have been closed by now.
+        let _ = stream.write_all(&octets);
+    }
+    becomes(&trunkline, &send_one(&trunkline, "+447700900002"), "delivered");
+}
