@@ -75,6 +75,12 @@ impl Instant {
         format!("{year:04}-{month:02}-{day:02}T{h:02}:{m:02}:{s:02}Z")
     }
 
+    /// `2015-07-30T20:12:31.000042Z`: to the microsecond, where steps are compared.
+    pub fn to_iso8601_micros(self) -> String {
+        let (second, micros) = (self.to_iso8601(), self.0.rem_euclid(1_000_000));
+        format!("{}.{micros:06}Z", second.trim_end_matches('Z'))
+    }
+
     /// Reads a day (`2024-01-02`, its first instant), an ISO 8601 or an RFC 2822 date.
     pub fn parse_date(text: &str) -> Result<Self, InvalidDate> {
         let text = text.trim();

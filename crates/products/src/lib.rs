@@ -5,10 +5,12 @@
 
 pub mod accounts;
 pub mod carriers;
+pub mod console;
 pub mod dev;
 pub mod fuzz;
 pub mod gateway;
 pub mod jobs;
+pub mod live;
 pub mod messaging;
 pub mod numbers;
 pub mod resource;

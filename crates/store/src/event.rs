@@ -231,6 +231,18 @@ pub fn lanes(query: &mut impl Query) -> Result<Vec<Lane>, StoreError> {
     Ok(found)
 }
 
+/// The last event of each lane that has events: where a follower begins that wants only news.
+pub fn ends(query: &mut impl Query) -> Result<Vec<(Lane, i64)>, StoreError> {
+    let sql = "SELECT max(id) FROM events WHERE id >= ? AND id < ?";
+    let mut ends = Vec::new();
+    for lane in lanes(query)? {
+        let params = [lane.first_id().into(), lane.last_id().into()];
+        let last = query.row(sql, &params, |row| row.int_or_null(0))?.flatten();
+        ends.extend(last.map(|id| (lane, id)));
+    }
+    Ok(ends)
+}
+
 /// The events of one object, oldest first, found by walking back from its last event. At most
 /// `limit` of the newest.
 pub fn events_of(

@@ -26,7 +26,7 @@ mod value;
 pub use batch::Batch;
 pub use blobs::{BlobKey, Blobs, InvalidBlobKey};
 pub use error::StoreError;
-pub use event::{Event, Lane, NewEvent, events_after, events_of, lanes};
+pub use event::{Event, Lane, NewEvent, ends, events_after, events_of, lanes};
 pub use ledger::{Counters, Ledger};
 pub use migrate::Migration;
 pub use store::{Listener, Location, Options, Store};

@@ -96,6 +96,12 @@ fn parse(text: &str) -> Option<Credentials> {
     Some(Credentials { sid: sid.trim().parse().ok()?, token: Secret::new(token.trim()) })
 }
 
+/// The main account, as the data folder keeps it.
+pub fn main_account(data: &Path) -> Result<AccountSid, StartError> {
+    let text = std::fs::read_to_string(data.join(MAIN))?;
+    parse(&text).map(|found| found.sid).ok_or(StartError::BadCredentials)
+}
+
 /// Runs a command over the kept credentials.
 #[expect(clippy::print_stdout, reason = "a command's answer")]
 pub async fn run(action: Action) -> Result<(), StartError> {

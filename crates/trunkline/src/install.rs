@@ -10,6 +10,7 @@ use http::{Request, Response as HttpResponse, StatusCode};
 use net::{Body, Client, ClientConfig, Clock, Guard, ServerConfig, Service, SystemClock};
 use products::accounts::{self, Accounts};
 use products::gateway::{Gateway, RateLimit, Response};
+use products::live::Live;
 use products::numbers;
 use store::{Blobs, Store, StoreError};
 use tokio::net::TcpListener;
@@ -97,13 +98,23 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     let listener = TcpListener::bind(settings.listen).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let public_url = settings.public_url.clone().unwrap_or_else(|| address.clone());
-    let (routes, carriers) = wiring::join(&parts, &settings, mode, &public_url)?;
+    let (stop, stopped) = watch::channel(false);
+    let live = Live::new(stopped.clone());
+    let (routes, carriers) = wiring::join(&parts, &settings, mode, &public_url, &live)?;
     let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock);
-    let hello = (mode == Mode::Dev).then_some((&pairs.main, &pairs.test, number.as_str()));
-    welcome::print(&address, hello);
-    let (stop, stopped) = watch::channel(false);
+    let link = match mode {
+        Mode::Dev => Some(parts.accounts.make_link(pairs.main.sid).await?),
+        Mode::Serve => None,
+    };
+    let hello = link.as_ref().map(|link| welcome::Hello {
+        main: &pairs.main,
+        test: &pairs.test,
+        number: &number,
+        link,
+    });
+    welcome::print(&address, hello.as_ref());
     let serving = tokio::spawn(net::serve(
         listener,
         Arc::new(Door(gateway)),

@@ -54,6 +54,12 @@ enum Command {
         #[command(subcommand)]
         action: operator::AccountAction,
     },
+    /// Let people sign in to the console.
+    User {
+        /// What to do with them.
+        #[command(subcommand)]
+        action: operator::UserAction,
+    },
     /// Fill the inventory of numbers.
     Numbers {
         /// What to do with them.
@@ -82,6 +88,7 @@ fn main() -> ExitCode {
             Command::Smsc(options) => smsc::run(options).await,
             Command::Credentials { action } => credentials::run(action).await,
             Command::Accounts { action } => operator::accounts(action).await,
+            Command::User { action } => operator::users(action).await,
             Command::Numbers { action } => operator::numbers(action).await,
         }
     });

@@ -70,6 +70,24 @@ pub enum NumberAction {
     },
 }
 
+/// What can be done with people.
+#[derive(Subcommand)]
+pub enum UserAction {
+    /// Let a person sign in to the console, or give them another password.
+    Add {
+        /// Their address.
+        email: String,
+        /// The account that they look after; the main account when absent.
+        #[arg(long)]
+        account: Option<AccountSid>,
+        /// Read the password from standard input; without it one is made and printed.
+        #[arg(long)]
+        password_stdin: bool,
+        #[command(flatten)]
+        place: Place,
+    },
+}
+
 /// An installation opened for one command.
 pub struct Operator {
     /// Its database.
@@ -145,6 +163,30 @@ async fn set_kind(place: &Place, sid: AccountSid, kind: Kind) -> Result<(), Star
     let operator = Operator::open(place)?;
     operator.accounts.set_kind(sid, kind).await.map_err(refused)?;
     println!("{sid} is a {} account", kind.name().to_lowercase());
+    operator.close();
+    Ok(())
+}
+
+/// Runs a command over people.
+#[expect(clippy::print_stdout, reason = "a command's answer")]
+pub async fn users(action: UserAction) -> Result<(), StartError> {
+    let UserAction::Add { email, account, password_stdin, place } = action;
+    let main = || credentials::main_account(&place.data);
+    let account = account.map_or_else(main, Ok)?;
+    let password = match password_stdin {
+        true => std::io::read_to_string(std::io::stdin())?.trim_end_matches('\n').to_owned(),
+        false => secrets::hex(&secrets::random::<10>()),
+    };
+    let operator = Operator::open(&place)?;
+    if operator.accounts.find(account).await?.is_none() {
+        return Err(StartError::Setting(format!("there is no account {account}")));
+    }
+    let added = operator.accounts.add_person(account, &email, &password, secrets::random()).await;
+    added.map_err(|error| StartError::Setting(error.to_string()))?;
+    println!("{email} may sign in for {account}");
+    if !password_stdin {
+        println!("password: {password}");
+    }
     operator.close();
     Ok(())
 }

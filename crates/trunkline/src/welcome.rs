@@ -2,14 +2,27 @@
 
 use std::io::Write;
 
+use base::Secret;
 use products::accounts::Credentials;
+
+/// What `dev` tells.
+pub struct Hello<'a> {
+    /// The main account.
+    pub main: &'a Credentials,
+    /// The test credentials.
+    pub test: &'a Credentials,
+    /// A number of the main account.
+    pub number: &'a str,
+    /// Opens the console once.
+    pub link: &'a Secret,
+}
 
 /// Prints the address, and in `dev` what to try first. Nobody has to listen: a closed pipe is no
 /// reason not to serve.
-pub fn print(address: &str, hello: Option<(&Credentials, &Credentials, &str)>) {
+pub fn print(address: &str, hello: Option<&Hello<'_>>) {
     let mut out = std::io::stdout().lock();
     let told = writeln!(out, "listening on {address}").and_then(|()| match hello {
-        Some((main, test, number)) => greet(&mut out, address, main, test, number),
+        Some(hello) => greet(&mut out, address, hello),
         None => Ok(()),
     });
     if let Err(error) = told.and_then(|()| out.flush()) {
@@ -17,13 +30,8 @@ pub fn print(address: &str, hello: Option<(&Credentials, &Credentials, &str)>) {
     }
 }
 
-fn greet(
-    out: &mut impl Write,
-    address: &str,
-    main: &Credentials,
-    test: &Credentials,
-    number: &str,
-) -> std::io::Result<()> {
+fn greet(out: &mut impl Write, address: &str, hello: &Hello<'_>) -> std::io::Result<()> {
+    let Hello { main, test, number, link } = hello;
     let (sid, token) = (&main.sid, main.token.expose());
     writeln!(
         out,
@@ -32,6 +40,7 @@ fn greet(
   Auth Token    {token}
   Test pair     {test_sid} / {test_token}
   Your number   {number}
+  Console       {address}/console/login?token={link}  (opens once)
 
 Send a text to a simulated handset:
 
@@ -51,5 +60,6 @@ With the official SDKs (Python): client.api.base_url = \"{address}\"
 ",
         test_sid = test.sid,
         test_token = test.token.expose(),
+        link = link.expose(),
     )
 }

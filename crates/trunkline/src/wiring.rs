@@ -1,12 +1,16 @@
 //! The wiring: joins the products, mounts their routes, starts their workers.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use net::Clock;
 use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
+use products::console::{self, Console};
 use products::gateway::{Routes, health};
 use products::jobs::Jobs;
+use products::live::Live;
 use products::messaging::{self, Messaging, Prices, work::Context};
 use products::resource::Shared;
 use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
@@ -23,6 +27,7 @@ pub fn join(
     settings: &Settings,
     mode: Mode,
     public_url: &str,
+    live: &Live,
 ) -> Result<(Routes, Vec<Carrier>), StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let Configured { carriers, network, sim } =
@@ -54,12 +59,14 @@ pub fn join(
         let told = Arc::clone(&messaging);
         carrier.connect(Arc::new(move |events| told.tell(number, events)));
     }
-    let routes = routes(parts, &messaging, &hooks, sim.clone().filter(|_| mode == Mode::Dev));
+    let mut routes = routes(parts, &messaging, &hooks, sim.clone().filter(|_| mode == Mode::Dev));
+    console::routes(&mut routes, &Arc::new(console(parts, mode, public_url, live)));
     let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });
     let grace = Duration::from_secs(settings.uncertain_grace_s);
     let queue_max = Duration::from_secs(settings.queue_hours * 60 * 60);
     let run = messaging::RunConfig { sender_rate: rate, queue_max, grace, context };
     if let Some(sim) = sim {
+        sim.announce(live.clone());
         tokio::spawn(sim.run(Arc::clone(&clock)));
     }
     tokio::spawn(Arc::clone(&messaging).run(carriers.clone(), run, mailboxes));
@@ -74,6 +81,7 @@ pub fn join(
         clock,
         queue: webhooks::queue::Config { policy, ..Default::default() },
         seed: secrets::seed(),
+        live: live.clone(),
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
     Ok((routes, carriers))
@@ -101,6 +109,26 @@ fn routes(
         dev::routes(&mut routes, &Arc::new(dev::Dev { carrier, clock, store }));
     }
     routes
+}
+
+/// The console, with the page that is in the binary.
+fn console(parts: &Parts, mode: Mode, public_url: &str, live: &Live) -> Console {
+    Console {
+        accounts: Arc::clone(&parts.accounts),
+        store: parts.store.clone(),
+        live: live.clone(),
+        dev: mode == Mode::Dev,
+        base_url: public_url.to_owned(),
+        file: |path| {
+            let file = ::console::file(path)?;
+            let octets = match file.octets {
+                Cow::Borrowed(octets) => Bytes::from_static(octets),
+                Cow::Owned(octets) => Bytes::from(octets),
+            };
+            Some(console::File { octets, content_type: file.content_type, lasting: file.lasting })
+        },
+        streams: console::Streams::default(),
+    }
 }
 
 /// Adds the routes of everything that is declared.

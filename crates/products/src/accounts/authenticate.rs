@@ -1,4 +1,5 @@
-//! HTTP Basic: an account's SID and Auth Token, or an API key's SID and secret.
+//! HTTP Basic: an account's SID and Auth Token, or an API key's SID and secret. Without it, a
+//! session's cookie.
 
 use std::sync::Arc;
 
@@ -15,19 +16,25 @@ const HEADER_MAX: usize = 1_024;
 impl Accounts {
     /// Finds who calls and for which account. 20003 on anything that does not fit.
     pub async fn authenticate(&self, request: &Request) -> Result<Caller, ApiError> {
-        let header = request.header("authorization").ok_or_else(ApiError::unauthorized)?;
-        let (user, password) = parse_basic(header).ok_or_else(ApiError::unauthorized)?;
-        let (owner, principal) = match user.as_bytes() {
-            [b'A', b'C', ..] => self.by_token(&user, &password).await?,
-            [b'S', b'K', ..] => self.by_key(&user, &password).await?,
-            _ => return Err(ApiError::unauthorized()),
+        let (owner, principal) = match request.header("authorization") {
+            Some(header) => self.by_basic(header).await?,
+            None => self.by_session(request).await?,
         };
         let account = self.acted_for(owner, &principal, request).await?;
         refuse_inactive(&account, &principal, request)?;
         Ok(Caller { account, principal })
     }
 
-    async fn by_token(
+    async fn by_basic(&self, header: &str) -> Result<(Arc<Account>, Principal), ApiError> {
+        let (user, password) = parse_basic(header).ok_or_else(ApiError::unauthorized)?;
+        match user.as_bytes() {
+            [b'A', b'C', ..] => self.by_token(&user, &password).await,
+            [b'S', b'K', ..] => self.by_key(&user, &password).await,
+            _ => Err(ApiError::unauthorized()),
+        }
+    }
+
+    pub(super) async fn by_token(
         &self,
         user: &str,
         password: &Secret,
@@ -73,9 +80,9 @@ impl Accounts {
         }
         let found = self.find(sid).await.map_err(store_error)?;
         let child = found.filter(|child| child.parent == Some(owner.sid));
-        let by_token = matches!(principal, Principal::Token(_));
-        // A key belongs to one account; only the parent's token opens its children.
-        child.filter(|_| by_token).ok_or_else(ApiError::unauthorized)
+        let by_key = matches!(principal, Principal::Key(_));
+        // A key belongs to one account; only the parent's token or owner opens its children.
+        child.filter(|_| !by_key).ok_or_else(ApiError::unauthorized)
     }
 }
 
@@ -97,7 +104,11 @@ fn refuse_inactive(
     principal: &Principal,
     request: &Request,
 ) -> Result<(), ApiError> {
-    let by_parent = matches!(principal, Principal::Token(sid) if *sid != account.sid);
+    let by_parent = match principal {
+        Principal::Token(sid) => *sid != account.sid,
+        Principal::Session(session) => session.account != account.sid,
+        Principal::Key(_) => false,
+    };
     let path = request.path.strip_suffix(".json").unwrap_or(&request.path);
     let managing = by_parent && path.ends_with(&account.sid.to_string());
     let reading = request.method == http::Method::GET;

@@ -4,8 +4,10 @@ pub mod api;
 pub(crate) mod authenticate;
 mod change;
 mod model;
+pub mod people;
 mod permission;
 pub mod resources;
+pub mod sessions;
 pub mod store;
 mod tokens_api;
 
@@ -19,6 +21,7 @@ use machine::Random;
 pub use change::Closing;
 pub use model::{Account, Caller, Key, KeyKind, Kind, Principal, Status};
 pub use permission::{Permission, Verb};
+pub use sessions::Session;
 
 /// The tables of this product.
 pub const MIGRATIONS: &[Migration] = store::MIGRATIONS;
@@ -32,6 +35,8 @@ pub struct Accounts {
     master: Arc<MasterKey>,
     remembered: Remembered<AccountSid, Account>,
     keys: Remembered<KeySid, Key>,
+    sessions: Remembered<[u8; 32], Session>,
+    wrong: sessions::Wrong,
     random: Mutex<Random>,
     closing: &'static [Closing],
     token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
@@ -68,6 +73,8 @@ impl Accounts {
             master: parts.master,
             remembered: RwLock::default(),
             keys: RwLock::default(),
+            sessions: RwLock::default(),
+            wrong: sessions::Wrong::default(),
             random: Mutex::new(Random::from_seed(parts.seed)),
             closing: parts.closing,
             token_changed: parts.token_changed,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::{AccountSid, ApiError, Instant, KeySid, Secret};
 
-use crate::accounts::Permission;
+use crate::accounts::{Permission, Session};
 
 /// Whether an account may act.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,8 @@ pub enum Principal {
     Token(AccountSid),
     /// By an API key.
     Key(Arc<Key>),
+    /// By a session of the console: an owner, who may do what the Auth Token may.
+    Session(Arc<Session>),
 }
 
 /// Who makes a request, and the account it acts for: itself, or a subaccount.
@@ -130,10 +132,11 @@ impl Caller {
         self.account.kind == Kind::Test
     }
 
-    /// The account whose token was shown; `None` for an API key.
+    /// The account whose token was shown, or whose owner asks; `None` for an API key.
     pub fn token_of(&self) -> Option<AccountSid> {
         match self.principal {
             Principal::Token(sid) => Some(sid),
+            Principal::Session(ref session) => Some(session.account),
             Principal::Key(_) => None,
         }
     }
@@ -144,7 +147,7 @@ impl Caller {
             return Err(ApiError::test_credentials());
         }
         let granted = match &self.principal {
-            Principal::Token(_) => true,
+            Principal::Token(_) | Principal::Session(_) => true,
             Principal::Key(key) => match &key.kind {
                 KeyKind::Main => true,
                 KeyKind::Standard => !permission.is_administrative(),

@@ -1,15 +1,17 @@
 //! The SQL of accounts and keys.
 
 use ::store::{Migration, NewEvent, Query, Row, StoreError, Tx, Value};
-use base::{AccountSid, AnySid, KeySid, MasterKey, Secret, Sid};
+use base::{AccountSid, AnySid, Instant, KeySid, MasterKey, Secret, Sid};
 
+use crate::accounts::sessions::Opens;
 use crate::accounts::{Account, Credentials, Key, KeyKind, Kind, Status, resources};
 use crate::resource;
 
 /// The tables of this product.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "accounts/1",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "accounts/1",
+        sql: "
     CREATE TABLE accounts (
         sid {blob} NOT NULL PRIMARY KEY,
         parent {blob},
@@ -25,7 +27,26 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     ) {clustered};
     CREATE INDEX accounts_by_parent ON accounts (parent, sid);
     ",
-}];
+    },
+    Migration {
+        name: "accounts/2",
+        sql: "
+    CREATE TABLE doors (
+        hash {blob} NOT NULL PRIMARY KEY,
+        opens {int} NOT NULL,
+        account {blob} NOT NULL,
+        person {text},
+        expires_at {int} NOT NULL
+    ) {clustered};
+    CREATE TABLE people (
+        email {text} NOT NULL PRIMARY KEY,
+        account {blob} NOT NULL,
+        password {text} NOT NULL,
+        created_at {int} NOT NULL
+    ) {clustered};
+    ",
+    },
+];
 
 /// An account has another token than before.
 pub const TOKEN_CHANGED: &str = "accounts.auth_token.changed";
@@ -267,4 +288,78 @@ fn kind_number(kind: Kind) -> i64 {
         Kind::Trial => 1,
         Kind::Test => 2,
     }
+}
+
+/// Writes a session or a link, by the hash of its token.
+pub(super) fn insert_door(
+    tx: &mut Tx<'_>,
+    opens: Opens,
+    hash: &[u8; 32],
+    account: AccountSid,
+    person: Option<&str>,
+    expires_at: Instant,
+) -> Result<(), StoreError> {
+    let sql = "INSERT INTO doors (hash, opens, account, person, expires_at) \
+               VALUES (?, ?, ?, ?, ?)";
+    let account = account.bytes();
+    let params = [
+        Value::Blob(hash),
+        (opens as i64).into(),
+        (&account).into(),
+        person.into(),
+        expires_at.into(),
+    ];
+    tx.execute(sql, &params)?;
+    Ok(())
+}
+
+/// Whose session or link it is, while it lasts.
+pub(super) fn door(
+    query: &mut impl Query,
+    opens: Opens,
+    hash: &[u8; 32],
+    now: Instant,
+) -> Result<Option<(AccountSid, Option<String>)>, StoreError> {
+    let sql = "SELECT account, person FROM doors WHERE hash = ? AND opens = ? AND expires_at > ?";
+    let params = [Value::Blob(hash), (opens as i64).into(), now.into()];
+    query.row(sql, &params, |row| Ok((row.sid(0)?, row.text_or_null(1)?)))
+}
+
+/// Ends a session or link.
+pub(super) fn close_door(tx: &mut Tx<'_>, hash: &[u8; 32]) -> Result<(), StoreError> {
+    tx.execute("DELETE FROM doors WHERE hash = ?", &[Value::Blob(hash)])?;
+    Ok(())
+}
+
+/// Forgets sessions and links that have ended.
+pub(super) fn sweep_doors(tx: &mut Tx<'_>) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute("DELETE FROM doors WHERE expires_at <= ?", &[now.into()])?;
+    Ok(())
+}
+
+/// The account that a person looks after, and the hash of their password.
+pub(super) fn person(
+    query: &mut impl Query,
+    email: &str,
+) -> Result<Option<(AccountSid, String)>, StoreError> {
+    let sql = "SELECT account, password FROM people WHERE email = ?";
+    query.row(sql, &[email.into()], |row| Ok((row.sid(0)?, row.text(1)?)))
+}
+
+/// Lets a person sign in, or changes their password and account.
+pub(super) fn put_person(
+    tx: &mut Tx<'_>,
+    email: &str,
+    account: AccountSid,
+    password: &str,
+) -> Result<(), StoreError> {
+    let now = tx.now();
+    tx.execute(
+        "INSERT INTO people (email, account, password, created_at) VALUES (?, ?, ?, ?) \
+         ON CONFLICT (email) DO UPDATE SET account = excluded.account, \
+         password = excluded.password",
+        &[email.into(), (&account.bytes()).into(), password.into(), now.into()],
+    )?;
+    Ok(())
 }

@@ -25,6 +25,21 @@ pub enum Effect {
     ReceiptLate(Duration),
 }
 
+impl Effect {
+    /// As `POST /dev/faults` spells it: its name and its number.
+    pub fn name(self) -> (&'static str, Option<u64>) {
+        match self {
+            Self::Down => ("down", None),
+            Self::Throttled(per_second) => ("throttled", Some(per_second.into())),
+            Self::Refused(code) => ("refused", Some(code.into())),
+            Self::Undelivered(code) => ("undelivered", Some(code.into())),
+            Self::ReceiptLost => ("receipt_lost", None),
+            Self::ReceiptTwice => ("receipt_twice", None),
+            Self::ReceiptLate(by) => ("receipt_late", Some(by.as_secs())),
+        }
+    }
+}
+
 /// A fault: an effect on a range of recipients.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -65,6 +80,13 @@ impl FaultPlan {
     /// Removes all faults.
     pub fn clear(&mut self) {
         self.faults.clear();
+    }
+
+    /// Removes the faults of a range of recipients; those of one effect, where it is named.
+    pub fn remove(&mut self, prefix: &str, effect: Option<&str>) {
+        self.faults.retain(|fault| {
+            fault.prefix != prefix || effect.is_some_and(|name| fault.effect.name().0 != name)
+        });
     }
 
     /// The faults that are set.

@@ -15,11 +15,15 @@ use base::{HandsetMessageSid, Instant};
 use crate::carriers::faults::{Decision, FaultPlan};
 use crate::carriers::sim::receipts::{Group, Pending, Receipts};
 use crate::carriers::{Acknowledge, CarrierEvent, EventSink, Inbound, Submission, SubmitOutcome};
+use crate::live::{Live, Told};
 
 pub use store::{HandsetMessage, MIGRATIONS};
 
 /// Submissions without an answer at most.
 const WINDOW_MAX: usize = 2_000;
+
+/// Messages of a handset that are shown at most.
+const HISTORY_MAX: u32 = 200;
 
 /// The carrier of `dev`.
 pub struct SimCarrier {
@@ -28,6 +32,7 @@ pub struct SimCarrier {
     sink: OnceLock<EventSink>,
     inbox: Batch<Arriving, ()>,
     receipts: Arc<Receipts>,
+    live: OnceLock<Live>,
 }
 
 /// A message on its way to a handset's inbox.
@@ -44,10 +49,11 @@ impl SimCarrier {
             let carrier = carrier.clone();
             let inbox = Batch::new(store.clone(), move |tx, arriving: Vec<Arriving>| {
                 let count = arriving.len();
-                let (events, groups) = receive(tx, arriving)?;
+                let (events, groups, arrived) = receive(tx, arriving)?;
                 let carrier = carrier.clone();
                 tx.after_commit(move || {
                     if let Some(carrier) = carrier.upgrade() {
+                        arrived.iter().for_each(|message| carrier.show(message));
                         carrier.tell(events);
                         carrier.receipts.add(groups);
                     }
@@ -55,7 +61,14 @@ impl SimCarrier {
                 Ok(vec![(); count])
             });
             let receipts = Receipts::new(store.clone());
-            Self { store, faults: Mutex::default(), sink: OnceLock::new(), inbox, receipts }
+            Self {
+                store,
+                faults: Mutex::default(),
+                sink: OnceLock::new(),
+                inbox,
+                receipts,
+                live: OnceLock::new(),
+            }
         })
     }
 
@@ -109,12 +122,13 @@ impl SimCarrier {
     }
 }
 
+/// What the carrier tells of messages that arrived, the receipts that will follow, and the
+/// messages as the handsets show them.
+type Received = (Vec<CarrierEvent>, Vec<Group>, Vec<HandsetMessage>);
+
 /// Puts messages into their handsets' inboxes; answers what the carrier then tells, and the
 /// receipts that will follow.
-fn receive(
-    tx: &mut Tx<'_>,
-    arriving: Vec<Arriving>,
-) -> Result<(Vec<CarrierEvent>, Vec<Group>), StoreError> {
+fn receive(tx: &mut Tx<'_>, arriving: Vec<Arriving>) -> Result<Received, StoreError> {
     let now = tx.now();
     let mut messages = Vec::with_capacity(arriving.len());
     let mut answered = Vec::with_capacity(arriving.len());
@@ -138,7 +152,7 @@ fn receive(
     }
     store::insert(tx, &messages)?;
     let groups = receipts::write(tx, by_due)?;
-    Ok((answered, groups))
+    Ok((answered, groups, messages))
 }
 
 impl SimCarrier {
@@ -157,7 +171,7 @@ impl SimCarrier {
         media: Vec<String>,
     ) -> Result<HandsetMessageSid, StoreError> {
         let message = Inbound { from, to, body, media, id: String::new(), part: None };
-        let (inbound, sid) = self
+        let (inbound, kept) = self
             .store
             .write(move |tx| {
                 let (sid, received_at) = (tx.new_sid(), tx.now());
@@ -165,15 +179,47 @@ impl SimCarrier {
                 let (handset, peer, outgoing) = (from, to, true);
                 let kept =
                     HandsetMessage { sid, handset, peer, outgoing, body, media, received_at };
-                store::insert(tx, &[kept])?;
-                Ok::<_, StoreError>((Inbound { id: sid.to_string(), ..message }, sid))
+                store::insert(tx, std::slice::from_ref(&kept))?;
+                Ok::<_, StoreError>((Inbound { id: sid.to_string(), ..message }, kept))
             })
             .await?;
+        self.show(&kept);
         self.tell(vec![CarrierEvent::Inbound(inbound, Acknowledge::unneeded())]);
-        Ok(sid)
+        Ok(kept.sid)
     }
 
-    /// What a handset received (and sent), oldest first.
+    /// Where news of handsets goes; set once.
+    pub fn announce(&self, live: Live) {
+        // A second one would be a mistake of the wiring; the first one stays.
+        let _ = self.live.set(live);
+    }
+
+    fn show(&self, message: &HandsetMessage) {
+        let Some(live) = self.live.get() else { return };
+        live.tell(|| Told {
+            account: None,
+            kind: if message.outgoing {
+                "handsets.message.left"
+            } else {
+                "handsets.message.arrived"
+            },
+            object: message.sid.to_string(),
+            at: message.received_at,
+            facts: serde_json::json!({ "handset": message.handset }).to_string(),
+        });
+    }
+
+    /// The handsets that received or sent something: number, how many messages, when the last.
+    pub async fn handsets(&self) -> Result<Vec<(String, i64, Instant)>, StoreError> {
+        self.store.read(|reader| store::handsets(reader)).await
+    }
+
+    /// The newest messages that a handset received or sent, oldest first.
+    pub async fn history(&self, handset: String) -> Result<Vec<HandsetMessage>, StoreError> {
+        self.store.read(move |reader| store::history(reader, &handset, HISTORY_MAX)).await
+    }
+
+    /// What a handset received, oldest first.
     pub async fn inbox(&self, handset: String) -> Result<Vec<HandsetMessage>, StoreError> {
         self.store.read(move |reader| store::inbox(reader, &handset)).await
     }

@@ -31,12 +31,18 @@ pub struct Dev {
 pub fn routes(routes: &mut Routes, state: &Arc<Dev>) {
     let on = Permission::new;
     type Handler = fn(Arc<Dev>, Call) -> Answering;
-    let list: [(Method, &str, Permission, Handler); 7] = [
+    let list: [(Method, &str, Permission, Handler); 9] = [
         (Method::GET, "/dev/ledger", on("dev/ledger", Verb::Read), |s, _| {
             Box::pin(async move { Ok(Response::ok(&ledger(&s))) })
         }),
         (Method::GET, "/dev/handsets/{E164}/messages", on("dev/handsets", Verb::List), |s, c| {
             Box::pin(inbox(s, c))
+        }),
+        (Method::GET, "/dev/handsets", on("dev/handsets", Verb::List), |s, _| {
+            Box::pin(handsets(s))
+        }),
+        (Method::GET, "/dev/handsets/{E164}/history", on("dev/handsets", Verb::List), |s, c| {
+            Box::pin(history(s, c))
         }),
         (
             Method::POST,
@@ -53,11 +59,8 @@ pub fn routes(routes: &mut Routes, state: &Arc<Dev>) {
         (Method::POST, "/dev/faults", on("dev/faults", Verb::Create), |s, c| {
             Box::pin(add_fault(s, c))
         }),
-        (Method::DELETE, "/dev/faults", on("dev/faults", Verb::Delete), |s, _| {
-            Box::pin(async move {
-                s.carrier.faults().clear();
-                Ok(Response::deleted())
-            })
+        (Method::DELETE, "/dev/faults", on("dev/faults", Verb::Delete), |s, c| {
+            Box::pin(async move { Ok(remove_faults(&s, &c)) })
         }),
     ];
     for (method, path, permission, handler) in list {
@@ -82,6 +85,29 @@ async fn inbox(state: Arc<Dev>, call: Call) -> ApiResult {
     let messages = state.carrier.inbox(handset).await.map_err(store_error)?;
     let messages: Vec<_> = messages.iter().map(view).collect();
     Ok(Response::ok(&json!({ "messages": messages })))
+}
+
+async fn handsets(state: Arc<Dev>) -> ApiResult {
+    let handsets = state.carrier.handsets().await.map_err(store_error)?;
+    let view = |(number, messages, last_at): &(String, i64, base::Instant)| json!({ "number": number, "messages": messages, "last_at": last_at.to_iso8601() });
+    Ok(Response::ok(&json!({ "handsets": handsets.iter().map(view).collect::<Vec<_>>() })))
+}
+
+/// What a handset received and sent.
+async fn history(state: Arc<Dev>, call: Call) -> ApiResult {
+    let handset = number(call.request.segment("E164"));
+    let messages = state.carrier.history(handset).await.map_err(store_error)?;
+    let view = |message: &HandsetMessage| {
+        json!({
+            "sid": message.sid.to_string(),
+            "direction": if message.outgoing { "out" } else { "in" },
+            "peer": message.peer,
+            "body": message.body,
+            "media": message.media,
+            "at": message.received_at.to_iso8601_micros(),
+        })
+    };
+    Ok(Response::ok(&json!({ "messages": messages.iter().map(view).collect::<Vec<_>>() })))
 }
 
 fn view(message: &HandsetMessage) -> serde_json::Value {
@@ -136,7 +162,8 @@ async fn advance(state: Arc<Dev>, call: Call) -> ApiResult {
 async fn add_fault(state: Arc<Dev>, call: Call) -> ApiResult {
     let form = &call.request.form;
     let effect = form.get("effect").unwrap_or_default();
-    let number = ["code", "per_second", "seconds"].into_iter().find_map(|name| form.get(name));
+    let number =
+        ["code", "per_second", "seconds", "number"].into_iter().find_map(|name| form.get(name));
     let number = number.map(str::parse).transpose().map_err(|_| {
         ApiError::new(code::BAD_REQUEST, "code, per_second and seconds are whole numbers")
     })?;
@@ -146,11 +173,29 @@ async fn add_fault(state: Arc<Dev>, call: Call) -> ApiResult {
     Ok(Response::json(http::StatusCode::CREATED, list_faults(&state).to_string()))
 }
 
+/// All of them, or those of one range of recipients, or of one effect there.
+fn remove_faults(state: &Dev, call: &Call) -> Response {
+    let query = &call.request.query;
+    match query.get("prefix") {
+        Some(prefix) => state.carrier.faults().remove(&plus(prefix), query.get("effect")),
+        None => state.carrier.faults().clear(),
+    }
+    Response::deleted()
+}
+
+/// A range as it was set: many clients turn the plus into a space.
+fn plus(prefix: &str) -> String {
+    match prefix.strip_prefix(' ') {
+        Some(digits) => format!("+{digits}"),
+        None => prefix.to_owned(),
+    }
+}
+
 fn list_faults(state: &Dev) -> serde_json::Value {
     let faults = state.carrier.faults();
-    let faults = faults
-        .list()
-        .iter()
-        .map(|fault| json!({ "prefix": fault.prefix, "effect": format!("{:?}", fault.effect) }));
+    let faults = faults.list().iter().map(|fault| {
+        let (effect, number) = fault.effect.name();
+        json!({ "prefix": fault.prefix, "effect": effect, "number": number })
+    });
     json!({ "faults": faults.collect::<Vec<_>>() })
 }

@@ -64,6 +64,7 @@ impl Gateway {
         peer: SocketAddr,
     ) -> http::Response<Body> {
         let head = request.method() == Method::HEAD;
+        let by_page = request.headers().contains_key("sec-fetch-mode");
         let outcome = self.answer(scheme, request, peer).await;
         let response = outcome.unwrap_or_else(|error| {
             if error.status >= 500 {
@@ -73,6 +74,10 @@ impl Gateway {
         });
         let id: RequestSid = self.accounts.request_sid(self.clock.now());
         let mut response = response.with("twilio-request-id", id.to_string()).into_http();
+        if by_page {
+            // A browser would ask for a name and a password of its own; the page has a form.
+            response.headers_mut().remove(header::WWW_AUTHENTICATE);
+        }
         if head {
             *response.body_mut() = Body::Full(Bytes::new());
         }

@@ -11,7 +11,7 @@ use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{ApiResult, Call, Request, Response, Routes};
 use crate::messaging::model::{Direction, Draft, Idempotency, Message, MessageKey, Status};
 use crate::messaging::store::{self, Filter};
-use crate::messaging::{Messaging, magic, rules, view};
+use crate::messaging::{Messaging, magic, rules, timeline, view};
 
 const LIST: &str = "/2010-04-01/Accounts/{AccountSid}/Messages";
 const ONE: &str = "/2010-04-01/Accounts/{AccountSid}/Messages/{Sid}";
@@ -43,6 +43,8 @@ pub fn routes(routes: &mut Routes, state: &Arc<Messaging>) {
         add(method, path, permission, handler);
     }
     routes.open("api", Method::GET, MEDIA_ONE, state, fetch_media);
+    let read = on(MESSAGES, Verb::Read);
+    routes.on("", Method::GET, "/trunkline/v1/Timelines/{Sid}", read, state, timeline::show);
 }
 
 async fn create(state: Arc<Messaging>, call: Call) -> ApiResult {

@@ -10,6 +10,7 @@ pub mod model;
 pub(crate) mod opt_words;
 pub mod rules;
 pub mod store;
+mod timeline;
 pub mod turns;
 mod view;
 pub mod work;

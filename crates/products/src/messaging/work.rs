@@ -6,6 +6,7 @@ mod accept;
 mod inbound;
 mod routing;
 mod segments;
+mod told;
 mod uncertain;
 
 use ::store::{NewEvent, Query, StoreError, Tx, job};
@@ -19,7 +20,9 @@ use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::rules::Prices;
 use crate::messaging::store::{self, Change, Segment};
 use crate::messaging::work::routing::{next_route, route};
-use crate::webhooks::{self, NewDelivery, Outbox};
+use crate::messaging::work::told::{alert_of, callback_of, facts_of, kind_of};
+use crate::webhooks::alerts::{self, NewAlert};
+use crate::webhooks::{NewDelivery, Outbox};
 
 pub use accept::accept;
 pub use inbound::{INBOUND_JOB, PARTS_JOB, give_up_parts, inbound};
@@ -385,30 +388,10 @@ fn write_steps(tx: &mut Tx<'_>, context: &Context, steps: Vec<Step>) -> Result<(
         .map(|(index, step)| change_of(step, first + index as i64, now, context))
         .collect();
     store::update(tx, &changes)?;
+    let alerts: Vec<NewAlert> = steps.iter().filter_map(|s| alert_of(s, context)).collect();
+    alerts::raise(tx, &alerts)?;
     let deliveries: Vec<NewDelivery> = steps.iter().filter_map(callback_of).collect();
     context.outbox.enqueue(tx, deliveries)
-}
-
-/// Small and written by hand: this is the hot path.
-fn facts_of(step: &Step) -> String {
-    let repeated = step.flags.has(Flags::REPEATED) && step.status == Status::Sent;
-    match (step.error, repeated) {
-        (0, false) => "{}".to_owned(),
-        (0, true) => "{\"repeated\":true}".to_owned(),
-        (error, _) => format!("{{\"error\":{error}}}"),
-    }
-}
-
-fn kind_of(status: Status) -> &'static str {
-    match status {
-        Status::Sent => "messaging.message.sent",
-        Status::Delivered => "messaging.message.delivered",
-        Status::Undelivered => "messaging.message.undelivered",
-        Status::Failed => "messaging.message.failed",
-        Status::Canceled => "messaging.message.canceled",
-        Status::Read => "messaging.message.read",
-        _ => "messaging.message.changed",
-    }
 }
 
 fn change_of<'a>(step: &'a Step, event: i64, now: Instant, context: &Context) -> Change<'a> {
@@ -433,25 +416,4 @@ fn charge(message: &Message, prices: &Prices) -> Money {
     let price = if message.media > 0 { prices.media } else { prices.segment };
     let count = if message.media > 0 { 1 } else { i64::from(message.segments) };
     Money { micros: -price.micros * count, currency: price.currency }
-}
-
-fn callback_of(step: &Step) -> Option<NewDelivery> {
-    let message = &step.message;
-    let url = message.callback.clone()?;
-    let status = webhooks::params::MessageStatus {
-        message: message.key.sid,
-        account: message.key.account,
-        from: &message.from,
-        to: &message.to,
-        status: step.status.name(),
-        error: Some(step.error).filter(|error| *error != 0),
-    };
-    Some(NewDelivery {
-        account: message.key.account,
-        object: message.key.sid.into(),
-        object_seq: message.event.1 + 1,
-        url,
-        params: webhooks::params::message_status(&status),
-        salt: message.salt,
-    })
 }

@@ -1,4 +1,6 @@
 //! Tests that read the registry: what holds for every resource and every route.
 
 mod facts;
+mod house;
+mod sessions;
 mod strangers;

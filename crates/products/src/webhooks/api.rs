@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use ::store::{Store, Tx};
-use base::{AnySid, ApiError, MasterKey, ObjectKey, Params, code};
+use base::{AnySid, ApiError, MasterKey, ObjectKey, Params, Secret, code, signature};
 use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::accounts::{Permission, Verb, store_error};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::resource::Refusal;
-use crate::webhooks::Handover;
 use crate::webhooks::store::{self, Recorded, State, Tried};
+use crate::webhooks::{Handover, overrides};
 
 const LIST: &str = "/trunkline/v1/Deliveries/{ObjectSid}";
 const AGAIN: &str = "/trunkline/v1/Deliveries/{ObjectSid}/{Sequence}/Again";
@@ -44,7 +44,8 @@ async fn list(state: Arc<Deliveries>, call: Call) -> ApiResult {
         Ok::<_, ::store::StoreError>((deliveries, store::tries(reader, object)?))
     });
     let (deliveries, tries) = read.await.map_err(store_error)?;
-    let view = |delivery: &Recorded| view(delivery, &tries, &state.master);
+    let token = &call.caller.account.auth_token;
+    let view = |delivery: &Recorded| view(delivery, &tries, &state.master, token);
     let deliveries: Vec<Value> = deliveries.iter().map(view).collect();
     Ok(Response::ok(&json!({ "deliveries": deliveries })))
 }
@@ -75,18 +76,20 @@ fn object_of(call: &Call) -> Result<AnySid, ApiError> {
     call.request.segment("ObjectSid").parse().map_err(|_| call.request.not_found())
 }
 
-fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey) -> Value {
+/// A delivery with its tries, and what an application has to arrive at when it checks the
+/// signature.
+fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey, token: &Secret) -> Value {
     let key = delivery.salt.map(|salt| ObjectKey::derive(master, &salt));
     let open = |sealed: &[u8]| {
         let plain = key.as_ref().and_then(|key| key.open(sealed).ok())?;
         Some(String::from_utf8_lossy(&plain).into_owned())
     };
     let form = open(&delivery.request).map(|text| form_of(&text));
-    let own = tries.iter().filter(|tried| tried.object_seq == delivery.object_seq);
-    // A success at once is not kept twice.
-    let first = delivery.last.iter().filter(|last| own.clone().all(|t| t.number != last.number));
-    let mut shown: Vec<&Tried> = own.clone().chain(first).collect();
-    shown.sort_by_key(|tried| tried.number);
+    let url = overrides::parse(&delivery.url).0;
+    let sorted = form.as_ref().map(|form| signature::sorted(form.iter()));
+    let signed = sorted.as_ref().map(|sorted| format!("{url}{sorted}"));
+    let signature = sorted.as_ref().map(|sorted| signature::sign_sorted(token, url, sorted));
+    let shown = store::tries_of(delivery, tries);
     let attempts = shown.iter().map(|tried| {
         json!({
             "attempt": tried.number,
@@ -101,7 +104,9 @@ fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey) -> Value {
         "object_sid": delivery.object.to_string(),
         "sequence": delivery.object_seq,
         "url": delivery.url,
-        "request": form,
+        "request": form.map(|form| json_of(&form)),
+        "signed": signed,
+        "signature": signature,
         "state": match delivery.state {
             State::Waiting => "waiting",
             State::Delivered => "delivered",
@@ -112,7 +117,10 @@ fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey) -> Value {
     })
 }
 
-fn form_of(text: &str) -> Map<String, Value> {
-    let form = Params::parse_form(text.as_bytes(), store::FIELDS_MAX).unwrap_or_default();
+fn form_of(text: &str) -> Params {
+    Params::parse_form(text.as_bytes(), store::FIELDS_MAX).unwrap_or_default()
+}
+
+fn json_of(form: &Params) -> Map<String, Value> {
     form.iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
 }

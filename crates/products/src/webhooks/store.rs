@@ -3,6 +3,8 @@
 use ::store::{Migration, Query, Row, StoreError, Tx, Value, job};
 use base::{AccountSid, AnySid, Instant, MasterKey, ObjectKey, Params, Sid, signature};
 
+use crate::webhooks::alerts::{self, NewAlert};
+
 /// Fields of a webhook's form at most.
 pub const FIELDS_MAX: usize = 1_000;
 
@@ -82,6 +84,8 @@ pub enum State {
 /// One try, as it is recorded.
 #[derive(Clone, Debug)]
 pub struct Attempt {
+    /// Whose delivery it is.
+    pub account: AccountSid,
     /// What the delivery is about.
     pub object: AnySid,
     /// The delivery's place.
@@ -102,6 +106,8 @@ pub struct Attempt {
     pub state: State,
     /// When it will be tried again.
     pub due_at: Option<Instant>,
+    /// What is told to the account when it was the last one, and failed.
+    pub alert: Option<NewAlert>,
 }
 
 const INSERT: &str = "INSERT INTO deliveries (object, object_seq, account, url, salt, request, \
@@ -175,7 +181,8 @@ pub fn record(tx: &mut Tx<'_>, attempts: &[Attempt]) -> Result<(), StoreError> {
         8,
         &failures,
     )?;
-    Ok(())
+    let alerts: Vec<NewAlert> = attempts.iter().filter_map(|a| a.alert.clone()).collect();
+    alerts::raise(tx, &alerts)
 }
 
 const COLUMNS: &str = "account, object, object_seq, url, request, salt, due_at, attempts";
@@ -304,6 +311,16 @@ pub fn tries(query: &mut impl Query, object: AnySid) -> Result<Vec<Tried>, Store
     let sql = "SELECT object_seq, attempt, started_at, duration_us, status, error, answer \
                FROM delivery_attempts WHERE object = ? ORDER BY object_seq, attempt";
     query.rows(sql, &[(&object.to_bytes18()).into()], |row| tried_from(row, 0, 1))
+}
+
+/// The tries of one delivery, in order: those with rows of their own, and a success at once, which
+/// stands in the delivery itself.
+pub fn tries_of<'a>(delivery: &'a Recorded, tries: &'a [Tried]) -> Vec<&'a Tried> {
+    let own = tries.iter().filter(|tried| tried.object_seq == delivery.object_seq);
+    let last = delivery.last.iter().filter(|last| own.clone().all(|t| t.number != last.number));
+    let mut all: Vec<&Tried> = own.clone().chain(last).collect();
+    all.sort_by_key(|tried| tried.number);
+    all
 }
 
 /// A try whose number is in `column`, and the rest after it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant as Monotonic};
 
 use ::store::{Batch, Store};
-use base::{Instant, MasterKey, ObjectKey, signature};
+use base::{Instant, MasterKey, ObjectKey, code, signature};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use machine::{Machine, Random};
@@ -14,6 +14,8 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use crate::accounts::Accounts;
+use crate::live::{Live, Told};
+use crate::webhooks::alerts::NewAlert;
 use crate::webhooks::overrides::{self, Overrides};
 use crate::webhooks::policy::Outcome;
 use crate::webhooks::queue::{Config, DeliveryQueue, Input, Item, Key, Output, Verdict};
@@ -41,6 +43,8 @@ pub struct WorkerConfig {
     pub queue: Config,
     /// Seeds tokens and jitter.
     pub seed: u64,
+    /// Hears of every try.
+    pub live: Live,
 }
 
 enum Event {
@@ -81,17 +85,19 @@ impl Webhooks {
 
     /// Drives the queue until every mailbox handle is gone.
     pub async fn run(self, config: WorkerConfig, mailbox: Mailbox) {
-        let events = self.events.clone();
+        let (events, live) = (self.events.clone(), config.live.clone());
         let recorder = Batch::new(config.store.clone(), move |tx, attempts: Vec<Attempt>| {
             store::record(tx, &attempts)?;
             let events = events.clone();
             let keys =
                 attempts.iter().map(|attempt| (attempt.object, attempt.object_seq)).collect();
+            let (count, live) = (attempts.len(), live.clone());
             tx.after_commit(move || {
+                attempts.iter().for_each(|attempt| live.tell(|| told(attempt)));
                 // The worker only stops with the program.
                 let _ = events.send(Event::Recorded(keys));
             });
-            Ok(vec![(); attempts.len()])
+            Ok(vec![(); count])
         });
         let worker = Worker {
             queue: DeliveryQueue::new(config.queue),
@@ -277,6 +283,7 @@ impl Worker {
         let sealed = object_key.filter(|_| !kept.is_empty());
         let nonce = self.random.nonce();
         Some(Attempt {
+            account: delivery.account,
             object: delivery.object,
             object_seq: delivery.object_seq,
             number,
@@ -287,6 +294,7 @@ impl Worker {
             answer: sealed.map(|key| key.seal(nonce, kept)),
             state,
             due_at,
+            alert: (state == State::Exhausted).then(|| alert_of(&delivery, status, error)),
         })
     }
 
@@ -335,6 +343,34 @@ impl Target {
         };
         let overrides = overrides.unwrap_or_default();
         Self { address, signed_url: plain.to_owned(), endpoint, overrides }
+    }
+}
+
+/// The last try failed: the account is told.
+fn alert_of(delivery: &Delivery, status: u16, error: u32) -> NewAlert {
+    let reason = match status {
+        0 => base::meaning(error).unwrap_or("there was no answer").to_owned(),
+        status => format!("the application answered {status}"),
+    };
+    NewAlert {
+        account: delivery.account,
+        resource: delivery.object,
+        code: if error == 0 { code::FETCH_FAILED } else { error },
+        warning: false,
+        method: "POST",
+        url: overrides::parse(&delivery.url).0.to_owned(),
+        message: format!("a webhook was given up: {reason}"),
+    }
+}
+
+/// A try, as news.
+fn told(attempt: &Attempt) -> Told {
+    Told {
+        account: Some(attempt.account),
+        kind: "webhooks.delivery.tried",
+        object: attempt.object.to_string(),
+        at: attempt.started_at,
+        facts: format!("{{\"delivery\":{},\"status\":{}}}", attempt.object_seq, attempt.status),
     }
 }
 

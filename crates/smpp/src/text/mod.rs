@@ -16,6 +16,14 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// As people name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Gsm7 => "GSM-7",
+            Self::Ucs2 => "UCS-2",
+        }
+    }
+
     /// Units (septets or UTF-16 units) in a message of one part.
     const fn single(self) -> usize {
         match self {

@@ -78,6 +78,28 @@ pub(super) fn inbox(
     query.rows(sql, &[handset.into()], handset_message)
 }
 
+/// The newest `limit` messages that a handset received or sent, oldest first.
+pub(super) fn history(
+    query: &mut impl Query,
+    handset: &str,
+    limit: u32,
+) -> Result<Vec<HandsetMessage>, StoreError> {
+    let sql = format!(
+        "SELECT sid, handset, peer, outgoing, body, media, received_at \
+         FROM handset_messages WHERE handset = ? ORDER BY sid DESC LIMIT {limit}"
+    );
+    let mut messages = query.rows(&sql, &[handset.into()], handset_message)?;
+    messages.reverse();
+    Ok(messages)
+}
+
+/// Handsets in use: number, how many messages, when the last one was. The busiest hundred.
+pub(super) fn handsets(query: &mut impl Query) -> Result<Vec<(String, i64, Instant)>, StoreError> {
+    let sql = "SELECT handset, count(*) AS messages, max(received_at) FROM handset_messages \
+               GROUP BY handset ORDER BY messages DESC, handset LIMIT 100";
+    query.rows(sql, &[], |row| Ok((row.text(0)?, row.int(1)?, row.instant(2)?)))
+}
+
 fn handset_message(row: &Row<'_>) -> Result<HandsetMessage, StoreError> {
     let media = row.text(5)?;
     Ok(HandsetMessage {

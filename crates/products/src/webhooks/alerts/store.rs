@@ -1,6 +1,6 @@
 //! The SQL of alerts.
 
-use ::store::{Migration, Query, Row, StoreError, Tx, Value};
+use ::store::{Migration, NewEvent, Query, Row, StoreError, Tx, Value};
 use base::{AccountSid, AnySid, Instant, NotificationSid, Sid};
 
 /// The table.
@@ -61,6 +61,15 @@ pub fn raise(tx: &mut Tx<'_>, alerts: &[NewAlert]) -> Result<(), StoreError> {
                 now.into(),
             ],
         )?;
+        let facts = format!("{{\"resource\":\"{}\",\"code\":{}}}", alert.resource, alert.code);
+        tx.emit(NewEvent {
+            account: alert.account,
+            object: sid.into(),
+            object_seq: 1,
+            previous: 0,
+            kind: "webhooks.alert.raised",
+            facts: &facts,
+        })?;
     }
     Ok(())
 }
