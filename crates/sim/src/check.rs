@@ -43,6 +43,9 @@ fn every_message(world: &mut World) -> Result<usize, String> {
             if !marked {
                 return Err(format!("{sid} was taken {taken} times and is not marked"));
             }
+            if message.flags.has(Flags::AT_MOST_ONCE) {
+                return Err(format!("{sid} was taken {taken} times and may be only once"));
+            }
         }
         match message.status {
             Status::Sent | Status::Delivered | Status::Undelivered if !whole => {

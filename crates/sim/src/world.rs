@@ -297,6 +297,8 @@ impl World {
             smart_encoded: false,
             trial: false,
             to_opted_out: false,
+            urgent: self.random.chance(200),
+            at_most_once: number == 2,
             idempotency: None,
         }
     }

@@ -17,6 +17,9 @@ use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 const LIST: &str = "/2010-04-01/Accounts";
 const ONE: &str = "/2010-04-01/Accounts/{AccountSid}";
 
+/// What Twilio has no parameter for: a route of our own.
+const SETTINGS: &str = "/trunkline/v1/Accounts/{AccountSid}/Settings";
+
 /// Longest name of an account.
 const NAME_MAX: usize = 64;
 
@@ -32,6 +35,14 @@ pub fn routes(routes: &mut Routes, accounts: &Arc<Accounts>) {
     for (method, path, verb, handler) in list {
         let permission = Permission::new("accounts/accounts", verb);
         routes.on("api", method, path, permission, accounts, handler);
+    }
+    let settings: [(Method, Verb, Handler); 2] = [
+        (Method::GET, Verb::Read, |_, c| Box::pin(async move { Ok(settings(&c.caller.account)) })),
+        (Method::POST, Verb::Update, |s, c| Box::pin(set(s, c))),
+    ];
+    for (method, verb, handler) in settings {
+        let permission = Permission::new("accounts/settings", verb);
+        routes.on("", method, SETTINGS, permission, accounts, handler);
     }
     tokens_api::routes(routes, accounts);
 }
@@ -65,10 +76,30 @@ async fn fetch(_: Arc<Accounts>, call: Call) -> ApiResult {
 async fn update(accounts: Arc<Accounts>, call: Call) -> ApiResult {
     let sid = call.caller.account_sid();
     let given = call.request.form.get("Status").filter(|text| !text.is_empty());
-    let change = Change { friendly_name: name(&call)?, status: given.map(status).transpose()? };
+    let status = given.map(status).transpose()?;
+    let change = Change { friendly_name: name(&call)?, status, ..Change::default() };
     let by_parent = call.caller.token_of().is_some_and(|owner| owner != sid);
     let changed = accounts.change(sid, by_parent, change).await?;
     Ok(Response::ok(&view(&changed, &call)))
+}
+
+/// Changes settings of our own.
+async fn set(accounts: Arc<Accounts>, call: Call) -> ApiResult {
+    let at_most_once = match call.request.form.get("AtMostOnce") {
+        None | Some("") => None,
+        Some("true") => Some(true),
+        Some("false") => Some(false),
+        Some(_) => {
+            return Err(ApiError::new(code::BAD_REQUEST, "AtMostOnce must be true or false"));
+        }
+    };
+    let (sid, change) = (call.caller.account_sid(), Change { at_most_once, ..Change::default() });
+    Ok(settings(&accounts.change(sid, false, change).await?))
+}
+
+fn settings(account: &Account) -> Response {
+    let sid = account.sid.to_string();
+    Response::ok(&json!({ "account_sid": sid, "at_most_once": account.at_most_once }))
 }
 
 fn name(call: &Call) -> Result<Option<String>, ApiError> {

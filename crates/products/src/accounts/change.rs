@@ -22,6 +22,7 @@ const CLOSED: u32 = 21479;
 pub(crate) struct Change {
     pub(crate) friendly_name: Option<String>,
     pub(crate) status: Option<Status>,
+    pub(crate) at_most_once: Option<bool>,
 }
 
 impl Accounts {
@@ -63,6 +64,7 @@ impl Accounts {
             if let Some(name) = change.friendly_name {
                 account.friendly_name = name;
             }
+            account.at_most_once = change.at_most_once.unwrap_or(account.at_most_once);
             if change.status == Some(Status::Closed) {
                 for close in closing {
                     close(tx, sid)?;

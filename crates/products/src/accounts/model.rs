@@ -69,6 +69,9 @@ pub struct Account {
     pub auth_token: Secret,
     /// A second token that opens the API while the first is being changed.
     pub secondary_token: Option<Secret>,
+    /// Messages are failed rather than submitted again when it is uncertain whether their carrier
+    /// has them.
+    pub at_most_once: bool,
     /// When it was made.
     pub created_at: Instant,
     /// When it was changed last.

@@ -46,13 +46,17 @@ pub const MIGRATIONS: &[Migration] = &[
     ) {clustered};
     ",
     },
+    Migration {
+        name: "accounts/3",
+        sql: "ALTER TABLE accounts ADD COLUMN at_most_once {int} NOT NULL DEFAULT 0;",
+    },
 ];
 
 /// An account has another token than before.
 pub const TOKEN_CHANGED: &str = "accounts.auth_token.changed";
 
 const COLUMNS: &str = "sid, parent, friendly_name, status, kind, auth_token, secondary_token, \
-                       created_at, updated_at, event, event_seq";
+                       created_at, updated_at, event, event_seq, at_most_once";
 
 /// The account with this SID.
 pub fn find(
@@ -163,13 +167,15 @@ pub fn save(
     let now = tx.now();
     tx.execute(
         "UPDATE accounts SET friendly_name = ?, status = ?, kind = ?, auth_token = ?, \
-         secondary_token = ?, updated_at = ?, event = ?, event_seq = ? WHERE sid = ?",
+         secondary_token = ?, at_most_once = ?, updated_at = ?, event = ?, event_seq = ? \
+         WHERE sid = ?",
         &[
             (&account.friendly_name).into(),
             status_number(account.status).into(),
             kind_number(account.kind).into(),
             (&primary).into(),
             secondary.as_ref().into(),
+            account.at_most_once.into(),
             now.into(),
             event.into(),
             (account.event.1 + 1).into(),
@@ -267,6 +273,7 @@ fn from_row(row: &Row<'_>, master: &MasterKey) -> Result<Account, StoreError> {
             _ => Kind::Test,
         },
         auth_token: unseal(master, sid.bytes(), &row.blob(5)?)?,
+        at_most_once: row.bool(11)?,
         secondary_token: second.map(|sealed| unseal(master, sid.bytes(), &sealed)).transpose()?,
         created_at: row.instant(7)?,
         updated_at: row.instant(8)?,

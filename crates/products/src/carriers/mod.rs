@@ -23,13 +23,17 @@ pub struct CarrierId(pub u16);
 /// Sender shards of one carrier: queues are leased as (carrier, shard).
 pub const SHARDS: i64 = 1_024;
 
-/// The queue of a sender at a carrier.
-pub fn queue_of(carrier: CarrierId, sender: &str) -> i64 {
+/// The queue of a sender at a carrier. What is urgent has the first one, whoever sends it: tables
+/// are read by queue, so that it is found before all that waits longer.
+pub fn queue_of(carrier: CarrierId, sender: &str, urgent: bool) -> i64 {
+    if urgent {
+        return i64::from(carrier.0) * SHARDS;
+    }
     // FNV-1a: stable over restarts and versions, as queue numbers are stored.
     let hash = sender
         .bytes()
         .fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
-    i64::from(carrier.0) * SHARDS + i64::from(hash) % SHARDS
+    i64::from(carrier.0) * SHARDS + 1 + i64::from(hash) % (SHARDS - 1)
 }
 
 /// Whose queue it is.

@@ -96,8 +96,21 @@ fn draft_of(call: &Call) -> Result<Draft, ApiError> {
         smart_encoded: text("SmartEncoded") == Some("true"),
         trial: call.caller.account.kind == Kind::Trial,
         to_opted_out: false,
+        urgent: priority_of(&call.request)?,
+        at_most_once: call.caller.account.at_most_once,
         idempotency: idempotency_of(&call.request)?,
     })
+}
+
+/// Twilio has no parameter for it: codes that somebody waits for go before bulk by a header.
+fn priority_of(request: &Request) -> Result<bool, ApiError> {
+    match request.header("x-trunkline-priority") {
+        None | Some("normal") => Ok(false),
+        Some("high") => Ok(true),
+        Some(_) => {
+            Err(ApiError::new(code::BAD_REQUEST, "X-Trunkline-Priority must be high or normal"))
+        }
+    }
 }
 
 /// An address in the form in which it is stored; what does not parse is left for the rules.

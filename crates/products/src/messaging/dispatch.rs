@@ -14,7 +14,7 @@ use machine::Machine;
 
 use crate::carriers::{CarrierId, Submission, SubmitOutcome};
 use crate::messaging::MessageKey;
-use crate::messaging::turns::{LaneKey, Turns};
+use crate::messaging::lanes::Lanes;
 
 /// A message that waits for its carrier.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct Waiting {
     pub due_at: Instant,
     /// Not worth sending after.
     pub expires_at: Option<Instant>,
+    /// Goes before what is not, and finds room when memory is full.
+    pub urgent: bool,
     /// Accepted, but it can only fail with this code.
     pub doomed: Option<u32>,
 }
@@ -93,14 +95,6 @@ pub enum Output {
     Load(usize),
 }
 
-/// Messages of one sender, in the order in which they came.
-#[derive(Default)]
-struct SenderLane {
-    waiting: VecDeque<Waiting>,
-    /// When the sender may send its next segment.
-    free_at: Instant,
-}
-
 /// A batch whose keys are being written down, or which is in flight.
 struct Window {
     waiting: Vec<Waiting>,
@@ -110,12 +104,10 @@ struct Window {
 pub struct Dispatcher {
     config: Config,
     now: Instant,
-    lanes: BTreeMap<LaneKey, SenderLane>,
-    turns: Turns,
-    /// Put off or paced, by the instant at which they may go on.
+    lanes: Lanes,
+    /// Put off, by the instant at which they may go on.
     later: BTreeSet<(Instant, MessageKey)>,
     put_off: HashMap<MessageKey, Waiting>,
-    paced: BTreeSet<(Instant, LaneKey)>,
     known: HashMap<MessageKey, Place>,
     windows: BTreeMap<u64, Window>,
     next_window: u64,
@@ -157,11 +149,9 @@ impl Dispatcher {
         let mut dispatcher = Self {
             config,
             now,
-            lanes: BTreeMap::new(),
-            turns: Turns::default(),
+            lanes: Lanes::new(config.sender_rate),
             later: BTreeSet::new(),
             put_off: HashMap::new(),
-            paced: BTreeSet::new(),
             known: HashMap::new(),
             windows: BTreeMap::new(),
             next_window: 1,
@@ -186,7 +176,7 @@ impl Dispatcher {
         if self.known.contains_key(&waiting.key) {
             return;
         }
-        if self.known.len() >= self.config.memory_max {
+        if self.known.len() >= self.config.memory_max && !waiting.urgent {
             self.table_has_more = true;
             return;
         }
@@ -209,16 +199,7 @@ impl Dispatcher {
 
     fn line_up(&mut self, waiting: Waiting) {
         self.known.insert(waiting.key, Place::InLane);
-        let sender = (waiting.key.account, waiting.submission.from.clone());
-        let lane = self.lanes.entry(sender.clone()).or_default();
-        lane.waiting.push_back(waiting);
-        if lane.waiting.len() == 1 {
-            if lane.free_at > self.now {
-                self.paced.insert((lane.free_at, sender));
-            } else {
-                self.turns.push(sender);
-            }
-        }
+        self.lanes.push(waiting, self.now);
     }
 
     /// Moves what has become due back into line.
@@ -232,14 +213,7 @@ impl Dispatcher {
                 self.line_up(waiting);
             }
         }
-        while let Some((at, _)) = self.paced.first() {
-            if *at > self.now {
-                break;
-            }
-            if let Some((_, sender)) = self.paced.pop_first() {
-                self.turns.push(sender);
-            }
-        }
+        self.lanes.wake(self.now);
     }
 
     /// Fills batches as far as the window, the back-off and the senders' rates allow.
@@ -248,7 +222,7 @@ impl Dispatcher {
             let room = (self.backoff.allowed - self.in_flight).min(self.config.batch_max);
             let mut batch = Vec::new();
             while batch.len() < room {
-                let Some(waiting) = self.next_in_turn() else { break };
+                let Some(waiting) = self.lanes.take(self.now) else { break };
                 match self.too_late(&waiting) {
                     Some(code) => {
                         self.known.remove(&waiting.key);
@@ -272,27 +246,6 @@ impl Dispatcher {
         let waited = self.now.since(waiting.key.sid.created_at());
         let over = !self.config.queue_max.is_zero() && waited > self.config.queue_max;
         over.then_some(base::code::QUEUE_OVERFLOW)
-    }
-
-    fn next_in_turn(&mut self) -> Option<Waiting> {
-        let sender = self.turns.take()?;
-        let lane = self.lanes.get_mut(&sender)?;
-        let waiting = lane.waiting.pop_front()?;
-        if self.config.sender_rate > 0 {
-            let per_segment = 1_000_000 / u64::from(self.config.sender_rate);
-            let takes = Duration::from_micros(per_segment * u64::from(waiting.segments.max(1)));
-            lane.free_at = lane.free_at.max(self.now) + takes;
-        }
-        if lane.waiting.is_empty() {
-            if lane.free_at <= self.now {
-                self.lanes.remove(&sender);
-            }
-        } else if lane.free_at > self.now {
-            self.paced.insert((lane.free_at, sender));
-        } else {
-            self.turns.push(sender);
-        }
-        Some(waiting)
     }
 
     fn open_window(&mut self, batch: Vec<Waiting>) {
@@ -376,17 +329,7 @@ impl Dispatcher {
     fn withdrawn(&mut self, key: MessageKey) {
         match self.known.get(&key) {
             Some(Place::InLane) => {
-                for lane in self.lanes.values_mut() {
-                    lane.waiting.retain(|waiting| waiting.key != key);
-                }
-                // A lane without messages still knows when its sender may go on.
-                let now = self.now;
-                self.lanes.retain(|_, lane| !lane.waiting.is_empty() || lane.free_at > now);
-                let waits = |sender: &LaneKey| {
-                    self.lanes.get(sender).is_some_and(|lane| !lane.waiting.is_empty())
-                };
-                self.turns.retain(waits);
-                self.paced.retain(|(_, sender)| waits(sender));
+                self.lanes.remove(key, self.now);
                 self.known.remove(&key);
             }
             Some(Place::PutOff) => {
@@ -465,8 +408,8 @@ impl Machine for Dispatcher {
 
     fn wake_at(&self) -> Option<Instant> {
         let later = self.later.first().map(|(at, _)| *at);
-        let paced = self.paced.first().map(|(at, _)| *at);
-        let held = (!self.turns.is_empty() && self.backoff.resume_at > self.now)
+        let paced = self.lanes.wake_at();
+        let held = (self.lanes.is_ready() && self.backoff.resume_at > self.now)
             .then_some(self.backoff.resume_at);
         let load = self.load_at.filter(|_| !self.loading);
         [later, paced, held, load].into_iter().flatten().min()

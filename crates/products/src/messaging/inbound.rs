@@ -29,6 +29,7 @@ struct Asking {
     form: Form,
     word: Option<Word>,
     trial: bool,
+    at_most_once: bool,
 }
 
 impl Messaging {
@@ -114,7 +115,8 @@ impl Messaging {
         };
         let form = inbound_message(&facts);
         let (token, trial) = (account.auth_token.clone(), account.kind == Kind::Trial);
-        Ok(Some(Asking { message, hooks, token, form, word, trial }))
+        let at_most_once = account.at_most_once;
+        Ok(Some(Asking { message, hooks, token, form, word, trial, at_most_once }))
     }
 
     /// The media of a message, fetched from where its sender put it: addresses and types. What
@@ -158,6 +160,9 @@ impl Messaging {
             smart_encoded: false,
             trial: asking.trial,
             to_opted_out,
+            // Somebody has just written, and waits for the answer.
+            urgent: true,
+            at_most_once: asking.at_most_once,
             idempotency: Some(Idempotency {
                 key: format!("reply/{}/{number}", message.key.sid),
                 fingerprint: [0; 32],

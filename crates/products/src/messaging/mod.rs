@@ -4,6 +4,7 @@ pub mod api;
 mod change;
 pub mod dispatch;
 mod inbound;
+mod lanes;
 mod magic;
 mod media;
 pub mod model;

@@ -234,6 +234,10 @@ impl Flags {
     pub const UNROUTED: i64 = 32;
     /// A carrier refused it, and another one has it now.
     pub const REROUTED: i64 = 64;
+    /// Goes before what is not: a code that somebody waits for.
+    pub const URGENT: i64 = 128;
+    /// Never submitted again when it is uncertain whether its carrier has it.
+    pub const AT_MOST_ONCE: i64 = 256;
 
     /// Whether a mark is set.
     pub fn has(self, mark: i64) -> bool {
@@ -276,6 +280,10 @@ pub struct Draft {
     pub trial: bool,
     /// Sent even to somebody who said STOP: the answer to that very word.
     pub to_opted_out: bool,
+    /// Goes before what is not urgent.
+    pub urgent: bool,
+    /// Never submitted again when it is uncertain whether its carrier has it.
+    pub at_most_once: bool,
     /// Makes the create safe to repeat.
     pub idempotency: Option<Idempotency>,
 }

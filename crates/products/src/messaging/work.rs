@@ -130,6 +130,7 @@ fn to_waiting(carrier: CarrierId, message: &Message, body: String, media: Vec<St
         segments: message.segments,
         due_at: message.created_at,
         expires_at: message.expires_at,
+        urgent: message.flags.has(Flags::URGENT),
         doomed: doomed.iter().find(|(mark, _)| message.flags.has(*mark)).map(|(_, code)| *code),
     }
 }

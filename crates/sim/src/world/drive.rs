@@ -134,7 +134,7 @@ impl World {
         let Some(node) = &mut self.node else { return Ok(()) };
         let Some(delivery) = node.deliveries.get_mut(&key) else { return Ok(()) };
         delivery.attempts += 1;
-        let number = delivery.attempts;
+        let (number, account) = (delivery.attempts, delivery.account);
         let (state, due_at) = match verdict {
             Verdict::Delivered => (State::Delivered, None),
             Verdict::Exhausted => (State::Exhausted, None),
@@ -144,6 +144,7 @@ impl World {
             node.deliveries.remove(&key);
         }
         let attempt = Attempt {
+            account,
             object: key.0,
             object_seq: key.1,
             number,
@@ -154,6 +155,7 @@ impl World {
             answer: None,
             state,
             due_at,
+            alert: None,
         };
         self.commit(|tx, _| hooks::record(tx, &[attempt]))?;
         if let Some(node) = &mut self.node {

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use ::store::{NewEvent, StoreError, Tx, job};
 use base::{AccountSid, AnySid, ApiError, MessageSid, ObjectKey};
 
+use super::routing::queue_at;
 use super::{Accepted, Context, Outcome, insert_media, open_body, route, to_waiting};
-use crate::carriers::{self, CarrierId};
+use crate::carriers::CarrierId;
 use crate::messaging::dispatch::Waiting;
 use crate::messaging::media::FETCH_JOB;
 use crate::messaging::model::{Draft, Flags, Message, MessageKey, Status};
@@ -49,7 +50,7 @@ pub fn accept(
                 if draft.media.is_empty() {
                     let carrier = route(context, &message, None).unwrap_or(CarrierId(0));
                     waiting.push(to_waiting(carrier, &message, draft.body.clone(), Vec::new()));
-                    queues.push(Some(carriers::queue_of(carrier, &message.from)));
+                    queues.push(Some(queue_at(carrier, &message)));
                 } else {
                     insert_media(tx, &message, &draft.media)?;
                     fetch_later(tx, context, message.key)?;
@@ -148,6 +149,12 @@ fn make(tx: &mut Tx<'_>, context: &Context, draft: &Draft, decided: &rules::Acce
     let nonce = tx.random().nonce();
     let key = ObjectKey::derive(&context.master, &salt);
     let mut flags = if draft.feedback { Flags(Flags::FEEDBACK) } else { Flags::default() };
+    if draft.urgent {
+        flags = flags.with(Flags::URGENT);
+    }
+    if draft.at_most_once {
+        flags = flags.with(Flags::AT_MOST_ONCE);
+    }
     if decided.too_dear {
         flags = flags.with(Flags::TOO_DEAR);
     }

@@ -19,8 +19,13 @@ pub fn queue(
     let Some(message) = store::find(tx, key)? else { return Ok(None) };
     // A message that no route takes fails at the first carrier's dispatcher.
     let carrier = route(context, &message, None).unwrap_or(CarrierId(0));
-    let queued = store::enqueue(tx, key, carriers::queue_of(carrier, &message.from))?;
+    let queued = store::enqueue(tx, key, queue_at(carrier, &message))?;
     queued.then(|| reload(tx, context, carrier, &message)).transpose()
+}
+
+/// The queue of a message at a carrier.
+pub(super) fn queue_at(carrier: CarrierId, message: &Message) -> i64 {
+    carriers::queue_of(carrier, &message.from, message.flags.has(Flags::URGENT))
 }
 
 /// The carrier that takes a message, other than the one that has just failed.
@@ -49,7 +54,7 @@ pub fn reroute(
         let stays = message.status != Status::Queued || message.flags.has(Flags::UNCERTAIN);
         let next = route(context, &message, Some(failed)).filter(|_| !stays);
         let Some(next) = next else { continue };
-        if store::requeue(tx, message.key, carriers::queue_of(next, &message.from))? {
+        if store::requeue(tx, message.key, queue_at(next, &message))? {
             moved.push(reload(tx, context, next, &message)?);
         }
     }
@@ -73,7 +78,7 @@ pub(super) fn next_route(
     let flags = message.flags.with(Flags::REROUTED);
     let now = tx.now();
     store::mark_waiting(tx, &[(message.key, flags, now)])?;
-    if !store::requeue(tx, message.key, carriers::queue_of(next, &message.from))? {
+    if !store::requeue(tx, message.key, queue_at(next, message))? {
         return Ok(None);
     }
     reload(tx, context, next, message).map(Some)

@@ -5,9 +5,10 @@
 use std::collections::{BTreeSet, HashSet};
 
 use ::store::{StoreError, Tx};
-use base::{Instant, MasterKey, ObjectKey};
+use base::{Instant, MasterKey, ObjectKey, code};
 
-use super::{Answer, Context, answered_as, reload};
+use super::routing::queue_at;
+use super::{Answer, Context, Step, answered_as, reload, write_steps};
 use crate::carriers::{self, CarrierId, Part, Receipt, SubmitOutcome};
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::store::{self, Parked};
@@ -48,7 +49,7 @@ fn adopt(tx: &mut Tx<'_>, context: &Context) -> Result<(), StoreError> {
     let first = context.network.carriers().count() as i64 * carriers::SHARDS;
     for message in store::waiting(tx, first..i64::MAX, UNEXPLAINED, u32::MAX)? {
         let carrier = super::route(context, &message, None).unwrap_or(CarrierId(0));
-        store::requeue(tx, message.key, carriers::queue_of(carrier, &message.from))?;
+        store::requeue(tx, message.key, queue_at(carrier, &message))?;
         store::move_uncertain(tx, message.key, carrier)?;
     }
     Ok(())
@@ -106,7 +107,8 @@ pub(super) fn park(
 }
 
 /// Ends the grace period of what was marked for a carrier at `until` or before: segments that a
-/// parked receipt explains were taken, the others are due again. Answers how many of each.
+/// parked receipt explains were taken, the others are due again, or failed (30008) where their
+/// account wants them at most once. Answers how many segments, and how many messages due again.
 pub fn explain(
     tx: &mut Tx<'_>,
     context: &Context,
@@ -135,10 +137,18 @@ pub fn explain(
     answered_as(tx, context, &explained, Flags::default())?;
     let again: Vec<MessageKey> = again.into_iter().collect();
     let (now, found) = (tx.now(), store::find_each(tx, &again)?);
-    let marks: Vec<_> =
-        found.into_iter().flatten().map(|message| (message.key, message.flags, now)).collect();
+    let (once, again): (Vec<Message>, Vec<Message>) =
+        found.into_iter().flatten().partition(|message| message.flags.has(Flags::AT_MOST_ONCE));
+    let marks: Vec<_> = again.iter().map(|message| (message.key, message.flags, now)).collect();
     store::mark_waiting(tx, &marks)?;
+    write_steps(tx, context, once.into_iter().map(given_up).collect())?;
     Ok((explained.len(), again.len()))
+}
+
+/// A message that its account would rather lose than have twice.
+fn given_up(message: Message) -> Step {
+    let (error, flags) = (code::UNKNOWN_DELIVERY_ERROR, message.flags);
+    Step { message, status: Status::Failed, error, carrier_ref: None, flags }
 }
 
 /// The reference of a parked receipt that can only be this segment's.
