@@ -1,6 +1,7 @@
 //! Trunkline: communications behind Twilio's own API, in one binary.
 
 mod carriers;
+mod config;
 mod credentials;
 mod install;
 mod operator;
@@ -13,7 +14,7 @@ mod wiring;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::settings::Settings;
 
@@ -24,6 +25,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 #[derive(Parser)]
 #[command(version, about)]
 struct Arguments {
+    /// File of settings (docs/trunkline.toml); a flag or a variable wins over it.
+    #[arg(long, global = true, env = "TRUNKLINE_CONFIG")]
+    config: Option<std::path::PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -34,6 +38,8 @@ enum Command {
     Dev(Box<Settings>),
     /// Run as a server.
     Serve(Box<Settings>),
+    /// Print every setting with its meaning and default, as a file to begin with.
+    Settings,
     /// Ask which carrier takes a message.
     Route {
         /// What to ask.
@@ -72,7 +78,14 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRUNKLINE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let arguments = Arguments::parse();
+    let arguments = match config::applied(Arguments::command()) {
+        Ok(command) => Arguments::from_arg_matches(&command.get_matches()),
+        Err(refused) => {
+            tracing::error!(%refused, "the settings can't be used");
+            return ExitCode::FAILURE;
+        }
+    };
+    let arguments = arguments.unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -84,6 +97,10 @@ fn main() -> ExitCode {
         match arguments.command {
             Command::Dev(settings) => install::run(*settings, install::Mode::Dev).await,
             Command::Serve(settings) => install::run(*settings, install::Mode::Serve).await,
+            Command::Settings => {
+                say(config::sample(&Arguments::command()).trim_end());
+                Ok(())
+            }
             Command::Route { action } => carriers::routes(action),
             Command::Smsc(options) => smsc::run(options).await,
             Command::Credentials { action } => credentials::run(action).await,
