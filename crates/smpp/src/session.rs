@@ -107,6 +107,13 @@ impl Session {
         self.send(now, Token::Unbind, Body::Unbind);
     }
 
+    /// Sends a request that has no response: `outbind` alone.
+    pub fn invite(&mut self, body: Body) {
+        let sequence = self.next_sequence;
+        self.next_sequence = following(sequence);
+        Pdu::request(sequence, body).encode(&mut self.output);
+    }
+
     fn send(&mut self, now: Instant, token: Token, body: Body) {
         while self.pending.contains_key(&self.next_sequence) {
             self.next_sequence = following(self.next_sequence);

@@ -66,6 +66,15 @@ pub type Connection = u64;
 pub enum Input {
     /// Somebody connected.
     Connected(Connection),
+    /// A connection to a client that waits for our call stands.
+    Called {
+        /// The connection.
+        connection: Connection,
+        /// Who we are.
+        system_id: String,
+        /// How we prove it.
+        password: String,
+    },
     /// A connection is gone.
     Lost(Connection),
     /// Octets came in.
@@ -369,6 +378,11 @@ impl Machine for Smsc {
         match input {
             Input::Connected(id) => {
                 self.peers.insert(id, Peer::new(Session::new(Timing::default(), now)));
+            }
+            Input::Called { connection, system_id, password } => {
+                let mut session = Session::new(Timing::default(), now);
+                session.invite(Body::Outbind { system_id, password });
+                self.peers.insert(connection, Peer::new(session));
             }
             Input::Lost(id) => self.lost(id),
             Input::Received(id, octets) => self.received(id, &octets),

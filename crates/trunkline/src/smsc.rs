@@ -59,6 +59,18 @@ pub struct Options {
     #[arg(long, default_value_t = 0)]
     response_late: u64,
 
+    /// Where a client waits to be called by `outbind`: it is called once, at the start.
+    #[arg(long)]
+    call: Option<SocketAddr>,
+
+    /// Who calls.
+    #[arg(long, default_value = "smsc")]
+    call_id: String,
+
+    /// How the caller proves it.
+    #[arg(long, default_value = "")]
+    call_password: String,
+
     /// Ids are hexadecimal in responses and decimal in receipts.
     #[arg(long)]
     hex_ids: bool,
@@ -84,7 +96,7 @@ pub async fn run(options: Options) -> Result<(), StartError> {
     let listener = TcpListener::bind(options.listen).await?;
     say(&format!("listening on smpp://{}", listener.local_addr()?));
     let quiet = options.quiet;
-    let _running = net::smpp::serve_smsc(listener, config, move |output| {
+    let running = net::smpp::serve_smsc(listener, config, move |output| {
         if let Output::Taken { id, message, .. } = output
             && !quiet
         {
@@ -96,6 +108,9 @@ pub async fn run(options: Options) -> Result<(), StartError> {
             say(&format!("{id} {from} -> {to}{part}: {text}"));
         }
     });
+    if let Some(client) = options.call {
+        running.call(client, &options.call_id, &options.call_password);
+    }
     wait_for_signal().await;
     Ok(())
 }

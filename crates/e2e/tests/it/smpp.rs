@@ -35,6 +35,17 @@ fn another_houses_carrier_takes_texts_and_brings_receipts() {
 }
 
 #[test]
+fn a_carrier_that_calls_is_bound_to() {
+    let port = free_port();
+    let url = format!(
+        "smpp://trunk:pw%3A1@127.0.0.1?outbind=127.0.0.1:{port}&outbind_id=smsc\
+         &outbind_password=right"
+    );
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_CARRIERS", &url)]);
+    trunkline.node_with("outbind.mjs", &[("SMPP_PORT", &port.to_string())]);
+}
+
+#[test]
 fn carriers_are_reached_over_tls() {
     let folder = std::env::temp_dir().join(format!("trunkline_tls_{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a temporary folder");

@@ -1,13 +1,14 @@
 //! The sockets of a carrier's binds.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use machine::Machine;
 use rustls::pki_types::ServerName;
 use smpp::client::{Client, Config, Input, LinkId, Output};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio_rustls::TlsConnector;
 
@@ -23,6 +24,8 @@ pub struct Endpoint {
     pub port: u16,
     /// `smpps`.
     pub tls: bool,
+    /// Where the carrier calls us (`outbind`), from its own address.
+    pub called_at: Option<SocketAddr>,
     /// Authorities to be trusted instead of the public ones: a PEM file.
     pub authorities: Option<PathBuf>,
 }
@@ -55,7 +58,8 @@ impl SmppClient {
         };
         let (sender, inputs) = mpsc::unbounded_channel();
         let (arrived, events) = mpsc::channel(READS_MAX);
-        let driver = Driver { endpoint, tls, tell, arrived, writers: HashMap::new() };
+        let called = endpoint.called_at.map(listen).transpose()?;
+        let driver = Driver { endpoint, tls, tell, arrived, called, writers: HashMap::new() };
         tokio::spawn(driver.run(Client::new(config, now()), inputs, events));
         Ok(Self(sender))
     }
@@ -78,6 +82,7 @@ struct Driver {
     tls: Option<TlsConnector>,
     tell: Tell,
     arrived: mpsc::Sender<Event>,
+    called: Option<TcpListener>,
     writers: HashMap<LinkId, mpsc::UnboundedSender<Vec<u8>>>,
 }
 
@@ -97,6 +102,7 @@ impl Driver {
             tokio::select! {
                 input = inputs.recv() => client.handle(now(), input.unwrap_or(Input::Stop)),
                 Some(event) = events.recv() => self.take(&mut client, event),
+                stream = call(self.called.as_ref()) => self.answer(&mut client, stream).await,
                 () = sleep_until(client.wake_at()) => {}
             }
             // What else is there already shares one round of writes.
@@ -107,6 +113,28 @@ impl Driver {
                 self.take(&mut client, event);
             }
         }
+    }
+
+    /// Somebody called: the carrier, if it comes from the carrier's address.
+    async fn answer(&mut self, client: &mut Client, stream: TcpStream) {
+        let peer = stream.peer_addr().ok().map(|peer| peer.ip());
+        let host = (self.endpoint.host.as_str(), self.endpoint.port);
+        let known = tokio::net::lookup_host(host).await;
+        let known = known.is_ok_and(|mut known| known.any(|at| Some(at.ip()) == peer));
+        if !known {
+            tracing::warn!(host = host.0, ?peer, "a call that is not from the carrier's address");
+            return;
+        }
+        let Some(id) = client.called(now()) else { return };
+        // A connection that can't be set up is slower, not broken.
+        let _ = stream.set_nodelay(true);
+        let arrived = self.arrived.clone();
+        let writer = pipe::open(stream, move |octets| {
+            let arrived = arrived.clone();
+            // Without a driver there is nobody to tell.
+            async move { drop(arrived.send(Event::Received(id, octets)).await) }
+        });
+        self.writers.insert(id, writer);
     }
 
     fn take(&mut self, client: &mut Client, event: Event) {
@@ -161,6 +189,27 @@ impl Driver {
             // Without a driver there is nobody to tell.
             let _ = arrived.send(event).await;
         });
+    }
+}
+
+/// A listener for the carrier's calls.
+fn listen(at: SocketAddr) -> Result<TcpListener, std::io::Error> {
+    let listener = std::net::TcpListener::bind(at)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
+}
+
+/// The next call; never, where none is expected.
+async fn call(listener: Option<&TcpListener>) -> TcpStream {
+    let Some(listener) = listener else { return std::future::pending().await };
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return stream,
+            Err(error) => {
+                tracing::warn!(%error, "a carrier's call could not be taken");
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
     }
 }
 

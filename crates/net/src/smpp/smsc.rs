@@ -1,10 +1,11 @@
 //! The sockets of the test carrier.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 
 use machine::Machine;
 use smpp::smsc::{Connection, Input, Output, Smsc};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use super::{now, pipe, sleep_until};
@@ -13,6 +14,15 @@ use super::{now, pipe, sleep_until};
 pub enum Order {
     /// For the machine.
     Input(Input),
+    /// Call a client that waits for it.
+    Call {
+        /// Where it listens.
+        address: SocketAddr,
+        /// Who we are.
+        system_id: String,
+        /// How we prove it.
+        password: String,
+    },
     /// Cut every connection, as a carrier's crash would.
     Cut,
 }
@@ -28,6 +38,13 @@ impl SmscHandle {
         let input = Input::Say { system_id: String::new(), message };
         // Without a carrier there is nobody to tell.
         let _ = self.0.send(Order::Input(input));
+    }
+
+    /// Calls a client that waits for it (`outbind`).
+    pub fn call(&self, address: SocketAddr, system_id: &str, password: &str) {
+        let (system_id, password) = (system_id.to_owned(), password.to_owned());
+        // Without a carrier there is nobody to call.
+        let _ = self.0.send(Order::Call { address, system_id, password });
     }
 
     /// Cuts every connection.
@@ -77,15 +94,9 @@ async fn run(
                 let Ok((stream, _)) = accepted else { continue };
                 // A connection that can't be set up is slower, not broken.
                 let _ = stream.set_nodelay(true);
-                let (id, arrived) = (next, arrived.clone());
+                writers.insert(next, carry(stream, next, arrived.clone()));
+                smsc.handle(now(), Input::Connected(next));
                 next += 1;
-                let writer = pipe::open(stream, move |octets| {
-                    let arrived = arrived.clone();
-                    // Without a carrier there is nobody to tell.
-                    async move { drop(arrived.send((id, octets)).await) }
-                });
-                writers.insert(id, writer);
-                smsc.handle(now(), Input::Connected(id));
             }
             Some((id, octets)) = events.recv() => {
                 let input = match octets {
@@ -96,6 +107,17 @@ async fn run(
             }
             Some(order) = orders.recv() => match order {
                 Order::Input(input) => smsc.handle(now(), input),
+                Order::Call { address, system_id, password } => {
+                    match TcpStream::connect(address).await {
+                        Ok(stream) => {
+                            writers.insert(next, carry(stream, next, arrived.clone()));
+                            let connection = next;
+                            smsc.handle(now(), Input::Called { connection, system_id, password });
+                            next += 1;
+                        }
+                        Err(error) => tracing::warn!(%address, %error, "nobody takes the call"),
+                    }
+                }
                 Order::Cut => {
                     for (id, _) in writers.drain() {
                         smsc.handle(now(), Input::Lost(id));
@@ -105,4 +127,17 @@ async fn run(
             () = sleep_until(smsc.wake_at()) => {}
         }
     }
+}
+
+/// Carries what comes in over a connection to the machine; answers the way out.
+fn carry(
+    stream: TcpStream,
+    id: Connection,
+    arrived: mpsc::Sender<(Connection, Option<Vec<u8>>)>,
+) -> mpsc::UnboundedSender<Vec<u8>> {
+    pipe::open(stream, move |octets| {
+        let arrived = arrived.clone();
+        // Without a carrier there is nobody to tell.
+        async move { drop(arrived.send((id, octets)).await) }
+    })
 }

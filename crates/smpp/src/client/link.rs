@@ -5,6 +5,7 @@ use std::time::Duration;
 use base::Instant;
 
 use crate::client::Pace;
+use crate::client::outbind::CALLED_MAX;
 use crate::pdu::{Bind, Body, Mode};
 use crate::session::{Session, Timing};
 
@@ -15,8 +16,14 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(super) enum State {
-    Down { retry_at: Instant },
+    Down {
+        retry_at: Instant,
+    },
     Connecting,
+    /// The carrier called, and has not said who it is.
+    Called {
+        since: Instant,
+    },
     Binding,
     Bound,
 }
@@ -61,10 +68,24 @@ impl Link {
         self.connection
     }
 
+    /// The carrier connected.
+    pub(super) fn called(&mut self, now: Instant, timing: Timing) -> u32 {
+        self.connection += 1;
+        self.session = Some(Session::new(timing, now));
+        self.state = State::Called { since: now };
+        self.connection
+    }
+
     pub(super) fn bind(&mut self, now: Instant, timing: Timing, bind: Bind) {
-        let mut session = Session::new(timing, now);
-        session.request(now, 0, Body::Bind(bind));
-        self.session = Some(session);
+        self.session = Some(Session::new(timing, now));
+        self.bind_here(now, bind);
+    }
+
+    /// Binds over the connection that stands.
+    pub(super) fn bind_here(&mut self, now: Instant, bind: Bind) {
+        if let Some(session) = self.session.as_mut() {
+            session.request(now, 0, Body::Bind(bind));
+        }
         self.pace = Pace::new(self.throughput, now);
         self.state = State::Binding;
     }
@@ -80,9 +101,11 @@ impl Link {
         self.state = State::Down { retry_at: now + spread };
     }
 
-    pub(super) fn wake_at(&self, stopping: bool) -> Option<Instant> {
+    /// When it has something to do; one that rests does not connect by itself.
+    pub(super) fn wake_at(&self, resting: bool) -> Option<Instant> {
         match &self.state {
-            State::Down { retry_at } => (!stopping).then_some(*retry_at),
+            State::Down { retry_at } => (!resting).then_some(*retry_at),
+            State::Called { since } => Some(*since + CALLED_MAX),
             State::Connecting | State::Binding | State::Bound => {
                 self.session.as_ref().and_then(Session::wake_at)
             }

@@ -3,6 +3,7 @@
 //! segment what became of it. A machine: the driver owns the sockets.
 
 mod link;
+mod outbind;
 mod pace;
 mod queue;
 
@@ -17,6 +18,7 @@ use crate::client::queue::{Group, InFlight, Queued};
 use crate::pdu::{Bind, Body, Mode, ShortMessage, status};
 use crate::session::{Ending, Heard, Timing};
 
+pub use outbind::Outbind;
 pub use pace::Pace;
 
 /// How a client is set up.
@@ -32,6 +34,9 @@ pub struct Config {
     pub timing: Timing,
     /// Messages are given back as unreachable when no bind was up for this long.
     pub patience: Duration,
+    /// What a carrier must say that calls us; then the binds wait for its calls, and none
+    /// connects by itself.
+    pub outbind: Option<Outbind>,
     /// Seed of the reconnects' jitter.
     pub seed: u64,
 }
@@ -130,6 +135,8 @@ pub enum Output {
     Bound(LinkId),
     /// A bind was refused with this status.
     BindRefused(LinkId, u32),
+    /// A caller was not the carrier that is expected.
+    InvitationRefused(LinkId),
     /// A session ended, or could not begin; the last says whether it was bound.
     Ended(LinkId, Option<Ending>, bool),
 }
@@ -284,8 +291,9 @@ impl Client {
             Body::DeliverSm(message) | Body::DataSm(message) => {
                 self.outputs.push_back(Output::Delivered(handle, message));
             }
-            // We are the one that binds: an invitation over our own connection changes nothing.
-            Body::Outbind { .. } => {}
+            Body::Outbind { system_id, password } => {
+                self.invited(id, &Outbind { system_id, password });
+            }
             _ => {
                 let Some(session) = self.link(id).and_then(|link| link.session.as_mut()) else {
                     return;
@@ -350,17 +358,21 @@ impl Client {
     }
 
     fn keep_alive(&mut self, index: usize) {
-        let now = self.now;
+        let (now, calls) = (self.now, self.config.outbind.is_none());
         let link = &mut self.links[index];
         if let State::Down { retry_at } = link.state
             && retry_at <= now
             && !self.stopping
+            && calls
         {
             let connection = link.connect();
             self.outputs.push_back(Output::Connect(LinkId { index, connection }));
             return;
         }
         let id = LinkId { index, connection: link.connection };
+        if matches!(link.state, State::Called { since } if since + outbind::CALLED_MAX <= now) {
+            return self.close(id, None);
+        }
         let mut heard = Vec::new();
         if let Some(session) = link.session.as_mut() {
             session.tick(now, &mut heard);
@@ -406,7 +418,8 @@ impl Machine for Client {
     }
 
     fn wake_at(&self) -> Option<Instant> {
-        let links = self.links.iter().filter_map(|link| link.wake_at(self.stopping));
+        let resting = self.stopping || self.config.outbind.is_some();
+        let links = self.links.iter().filter_map(|link| link.wake_at(resting));
         let waiting = !self.queue.is_empty();
         let paced = self.links.iter().filter(|link| waiting && link.has_room(self.config.window));
         let paced = paced.map(|link| link.pace.next_at(self.now));

@@ -42,6 +42,7 @@ fn config(modes: &[Mode]) -> Config {
         throughput: 0,
         timing: Timing::default(),
         patience: Duration::from_secs(5),
+        outbind: None,
         seed: 1,
     }
 }
@@ -290,4 +291,36 @@ fn what_is_not_acknowledged_comes_again() {
     world.cut(id, true);
     world.run_until(|world| world.smsc.owed() == 0);
     assert_eq!(world.receipts, 2);
+}
+
+#[test]
+fn a_caller_that_proves_itself_is_bound_to_and_others_are_sent_away() {
+    let outbind =
+        |password: &str| Outbind { system_id: "smsc".to_owned(), password: password.to_owned() };
+    let config = Config { outbind: Some(outbind("right")), ..config(&[Mode::Transceiver]) };
+    let mut world = World::new(config, smsc::Config::default(), 1);
+    world.settle();
+    assert!(world.client.wake_at().is_none(), "it rests until somebody calls");
+    for (password, bound) in [("wrong", false), ("right", true)] {
+        let id = world.client.called(world.now).expect("a bind that waits");
+        world.wires.insert((id, true), Vec::new());
+        world.wires.insert((id, false), Vec::new());
+        let Outbind { system_id, password } = outbind(password);
+        let call = smsc::Input::Called { connection: number(id), system_id, password };
+        world.smsc.handle(world.now, call);
+        world.run_until(|world| match bound {
+            true => world.client.is_up(),
+            false => !world.wires.contains_key(&(id, true)),
+        });
+        assert_eq!(world.client.is_up(), bound);
+    }
+    assert!(world.client.called(world.now).is_none(), "every bind has its connection");
+    // Whoever calls and says nothing is sent away.
+    world.now = world.now + Duration::from_secs(60);
+    world.client.handle(world.now, Input::Lost(LinkId { index: 0, connection: 2 }));
+    let silent = world.client.called(world.now).expect("it waits again");
+    world.now = world.now + outbind::CALLED_MAX;
+    world.client.tick(world.now);
+    let outputs: Vec<Output> = std::iter::from_fn(|| world.client.poll()).collect();
+    assert!(outputs.contains(&Output::Close(silent)), "{outputs:?}");
 }

@@ -62,6 +62,7 @@ impl SmppCarrier {
                 ..Timing::default()
             },
             patience: PATIENCE,
+            outbind: settings.outbind.clone(),
             seed: self.seed,
         };
         let clock = Arc::clone(&self.clock);
@@ -87,7 +88,9 @@ impl SmppCarrier {
                 let _ = way.set(client.clone());
                 let _ = self.client.set(client);
             }
-            Err(error) => tracing::error!(%error, "a carrier's authorities can't be read"),
+            Err(error) => {
+                tracing::error!(%error, "a carrier's authorities, or the address for its calls, can't be used")
+            }
         }
     }
 
@@ -144,6 +147,12 @@ impl Ear {
             Output::Bound(link) => {
                 tracing::info!(host, bind = link.index, "a carrier's bind is up");
                 self.count(link, true);
+            }
+            Output::InvitationRefused(_) => {
+                tracing::error!(
+                    host,
+                    "a caller did not give the carrier's outbind_id and password"
+                );
             }
             Output::BindRefused(link, status) => {
                 tracing::error!(host, bind = link.index, status, "a carrier refused a bind");

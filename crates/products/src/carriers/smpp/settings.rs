@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use ::smpp::client::Outbind;
 use ::smpp::pdu::{Address, Bind, Mode};
 use ::smpp::text::octets::Alphabet;
 use net::smpp::Endpoint;
@@ -59,6 +60,8 @@ pub struct Settings {
     pub endpoint: Endpoint,
     /// The binds.
     pub binds: Vec<Bind>,
+    /// What the carrier says when it calls us, where it does.
+    pub outbind: Option<Outbind>,
     /// Submissions without a response at most, for each bind.
     pub window: usize,
     /// Submissions a second for each bind; 0 means no limit.
@@ -97,7 +100,7 @@ pub struct Settings {
 const KNOWN: &str = "bind, sessions, window, throughput, enquire, system_type, service_type, \
                      range, range_ton, range_npi, source_ton, source_npi, dest_ton, dest_npi, \
                      plus, alphabet, long, response_ids, receipt_ids, validity, tlv, status, err, \
-                     ca, name, prefix, country, sender, account, priority, weight";
+                     outbind, outbind_id, outbind_password, ca, name, prefix, country, sender, account, priority, weight";
 
 /// Reads a carrier's URL. The error names what can't be taken, never the password.
 pub fn parse(text: &str) -> Result<Settings, String> {
@@ -108,6 +111,7 @@ pub fn parse(text: &str) -> Result<Settings, String> {
         host: host.trim_matches(['[', ']']).to_owned(),
         port: url.port().unwrap_or(if tls { 3550 } else { 2775 }),
         tls,
+        called_at: None,
         authorities: None,
     };
     let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
@@ -122,6 +126,7 @@ pub fn parse(text: &str) -> Result<Settings, String> {
     let mut settings = Settings {
         endpoint,
         binds: Vec::new(),
+        outbind: None,
         window: 100,
         throughput: 0,
         enquire_s: 30,
@@ -144,6 +149,11 @@ pub fn parse(text: &str) -> Result<Settings, String> {
         let taken = binds.take(&name, &value).or_else(|| settings.take(&name, &value));
         let taken = taken.ok_or_else(|| format!("'{name}' is not one of: {KNOWN}"))?;
         taken.map_err(|Unusable| format!("'{value}' can't be used for '{name}'"))?;
+    }
+    // Whoever called would be told our password.
+    let called = settings.endpoint.called_at.is_some();
+    if called != settings.outbind.as_ref().is_some_and(|outbind| !outbind.password.is_empty()) {
+        return Err("'outbind' and 'outbind_password' belong together".to_owned());
     }
     let modes = binds.modes.repeat(binds.sessions);
     settings.binds = modes.into_iter().map(|mode| Bind { mode, ..binds.like.clone() }).collect();
@@ -249,9 +259,22 @@ impl Settings {
             }
             "priority" => set(&mut self.route.priority, between(value, 0, 1_000)),
             "weight" => set(&mut self.route.weight, between(value, 1, 1_000)),
+            "outbind" => {
+                let at = value.parse().map(Some).map_err(|_| Unusable);
+                set(&mut self.endpoint.called_at, at)
+            }
+            "outbind_id" => set(&mut self.outbind_said().system_id, Ok(value.to_owned())),
+            "outbind_password" => set(&mut self.outbind_said().password, Ok(value.to_owned())),
             "ca" => set(&mut self.endpoint.authorities, Ok(Some(PathBuf::from(value)))),
             _ => return None,
         })
+    }
+}
+
+impl Settings {
+    fn outbind_said(&mut self) -> &mut Outbind {
+        let nobody = || Outbind { system_id: String::new(), password: String::new() };
+        self.outbind.get_or_insert_with(nobody)
     }
 }
 
@@ -338,6 +361,8 @@ mod tests {
             ("smpp://a:secret@h?window=0", "window"),
             ("smpp://a:secret@h?bind=both", "both"),
             ("smpp://a:secret@h?tlv=14:0", "tlv"),
+            ("smpp://a:secret@h?outbind=0.0.0.0:2776", "outbind_password"),
+            ("smpp://a:secret@h?outbind=here", "here"),
             ("smpp://", "host"),
         ] {
             let error = parse(url).expect_err(url);
