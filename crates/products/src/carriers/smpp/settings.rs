@@ -146,7 +146,8 @@ pub fn parse(text: &str) -> Result<Settings, String> {
     };
     let mut binds = Binds { like: bind, modes: vec![Mode::Transceiver], sessions: 1 };
     for (name, value) in url.query_pairs() {
-        let taken = binds.take(&name, &value).or_else(|| settings.take(&name, &value));
+        let taken = binds.take(&name, &value).or_else(|| settings.take_call(&name, &value));
+        let taken = taken.or_else(|| settings.take(&name, &value));
         let taken = taken.ok_or_else(|| format!("'{name}' is not one of: {KNOWN}"))?;
         taken.map_err(|Unusable| format!("'{value}' can't be used for '{name}'"))?;
     }
@@ -259,12 +260,6 @@ impl Settings {
             }
             "priority" => set(&mut self.route.priority, between(value, 0, 1_000)),
             "weight" => set(&mut self.route.weight, between(value, 1, 1_000)),
-            "outbind" => {
-                let at = value.parse().map(Some).map_err(|_| Unusable);
-                set(&mut self.endpoint.called_at, at)
-            }
-            "outbind_id" => set(&mut self.outbind_said().system_id, Ok(value.to_owned())),
-            "outbind_password" => set(&mut self.outbind_said().password, Ok(value.to_owned())),
             "ca" => set(&mut self.endpoint.authorities, Ok(Some(PathBuf::from(value)))),
             _ => return None,
         })
@@ -272,6 +267,19 @@ impl Settings {
 }
 
 impl Settings {
+    /// What is said of the carrier's calls.
+    fn take_call(&mut self, name: &str, value: &str) -> Taken {
+        Some(match name {
+            "outbind" => {
+                let at = value.parse().map(Some).map_err(|_| Unusable);
+                set(&mut self.endpoint.called_at, at)
+            }
+            "outbind_id" => set(&mut self.outbind_said().system_id, Ok(value.to_owned())),
+            "outbind_password" => set(&mut self.outbind_said().password, Ok(value.to_owned())),
+            _ => return None,
+        })
+    }
+
     fn outbind_said(&mut self) -> &mut Outbind {
         let nobody = || Outbind { system_id: String::new(), password: String::new() };
         self.outbind.get_or_insert_with(nobody)
