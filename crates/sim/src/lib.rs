@@ -5,7 +5,8 @@
 mod carrier;
 mod check;
 mod endpoints;
+mod line;
 mod node;
 mod world;
 
-pub use world::{Outcome, run};
+pub use world::{Outcome, Way, run};

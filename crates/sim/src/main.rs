@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use sim::{Way, run};
+
 #[expect(clippy::print_stdout, clippy::print_stderr, reason = "a command's answer")]
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1).map(|text| text.parse::<u64>());
@@ -11,12 +13,15 @@ fn main() -> ExitCode {
     };
     let count = count.and_then(Result::ok).unwrap_or(1);
     for seed in first..first + count {
-        match sim::run(seed) {
-            Ok(outcome) if count == 1 => println!("seed {seed}: {outcome:#?}"),
-            Ok(_) => {}
-            Err(broken) => {
-                eprintln!("seed {seed}: {broken}\nrepeat: cargo run --release -p sim -- {seed}");
-                return ExitCode::FAILURE;
+        for way in [Way::Direct, Way::Smpp] {
+            match run(seed, way) {
+                Ok(outcome) if count == 1 => println!("seed {seed}, {way:?}: {outcome:#?}"),
+                Ok(_) => {}
+                Err(broken) => {
+                    let again = format!("cargo run --release -p sim -- {seed}");
+                    eprintln!("seed {seed}, {way:?}: {broken}\nrepeat: {again}");
+                    return ExitCode::FAILURE;
+                }
             }
         }
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use base::{AccountSid, Instant, MasterKey, Sid};
 use machine::{Machine, Random};
-use products::carriers::{Receipt, SubmitOutcome};
+use products::carriers::{CarrierEvent, Receipt, SubmitOutcome};
 use products::messaging::model::{Direction, Draft};
 use products::messaging::work::Answer;
 use products::messaging::{MessageKey, dispatch, rules, work};
@@ -22,7 +22,8 @@ use store::{Ledger, StoreError, Tx};
 use crate::carrier::Carrier;
 use crate::check;
 use crate::endpoints::{COUNT, Endpoints};
-use crate::node::{CARRIER, GRACE, Handed, Node, context};
+use crate::line::Line;
+use crate::node::{CARRIER, GRACE, Handed, Node, context, key_of};
 
 /// What a run did; equal for equal seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +40,15 @@ pub struct Outcome {
     pub callbacks: (usize, usize),
 }
 
+/// How the node reaches its carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By calls and answers: every fault of a carrier's own.
+    Direct,
+    /// Over SMPP: the product's client, a wire that is cut anywhere, the test carrier.
+    Smpp,
+}
+
 /// What happens at an instant.
 enum Happening {
     Accept(u64),
@@ -49,6 +59,8 @@ enum Happening {
     Explain(u64, Instant),
     Receipt(Receipt),
     Called(u64, Key, HookOutcome),
+    /// The line has something to do.
+    Line,
     MessagesLoaded(u64, dispatch::Input),
     DeliveriesLoaded(u64, Vec<Delivery>, bool),
     Mood,
@@ -62,6 +74,7 @@ struct Killed;
 pub(crate) struct World {
     pub(crate) ledger: Ledger,
     pub(crate) carrier: Carrier,
+    pub(crate) line: Option<Line>,
     pub(crate) endpoints: Endpoints,
     pub(crate) accepted: BTreeMap<MessageKey, String>,
     pub(crate) kills: u64,
@@ -85,8 +98,8 @@ pub(crate) fn account(number: u8) -> AccountSid {
 }
 
 /// Runs one seed to its end and checks every invariant; the error names the one that broke.
-pub fn run(seed: u64) -> Result<Outcome, String> {
-    let mut world = World::new(seed).map_err(|error| error.to_string())?;
+pub fn run(seed: u64, way: Way) -> Result<Outcome, String> {
+    let mut world = World::new(seed, way).map_err(|error| error.to_string())?;
     let mut steps = 0_u64;
     while let Some(((at, _), happening)) = world.agenda.pop_first() {
         steps += 1;
@@ -110,7 +123,7 @@ pub fn run(seed: u64) -> Result<Outcome, String> {
 }
 
 impl World {
-    fn new(seed: u64) -> Result<Self, StoreError> {
+    fn new(seed: u64, way: Way) -> Result<Self, StoreError> {
         let mut random = Random::from_seed(seed);
         let mut ledger = Ledger::in_memory(seed, &products::migrations())?;
         let now = Instant::from_secs(1_800_000_000);
@@ -127,10 +140,12 @@ impl World {
         let handed = Arc::new(Mutex::new(Handed::default()));
         let context = context(Arc::new(MasterKey::new([7; 32])), &handed);
         let carrier = Carrier::new(&mut random);
+        let line = (way == Way::Smpp).then(|| Line::new(now, &mut random));
         let kill_per_mille = if random.chance(700) { random.below(15) } else { 0 };
         let mut world = Self {
             ledger,
             carrier,
+            line,
             endpoints: Endpoints::new(),
             accepted: BTreeMap::new(),
             kills: 0,
@@ -178,13 +193,15 @@ impl World {
 
     /// Nothing but the node's own routine is left to happen, and it has nothing to do.
     fn is_quiet(&self) -> bool {
-        let only_wakes = self.agenda.values().all(|next| matches!(next, Happening::Wake));
+        let only_wakes =
+            self.agenda.values().all(|next| matches!(next, Happening::Wake | Happening::Line));
+        let still = self.line.as_ref().is_none_or(|line| !line.is_busy());
         let idle = self
             .node
             .as_ref()
             .is_some_and(|node| node.dispatcher.known() == 0 && node.queue.is_empty());
         // A while after the healing, so that what the tables hold has been loaded.
-        only_wakes && idle && self.now > Instant::from_secs(1_800_000_000 + 200)
+        only_wakes && idle && still && self.now > Instant::from_secs(1_800_000_000 + 200)
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -208,12 +225,20 @@ impl World {
                 }
                 Ok(())
             }
+            Happening::Line => {
+                if let Some(line) = &mut self.line {
+                    line.step(self.now, &mut self.random);
+                }
+                Ok(())
+            }
             Happening::Mood => {
+                self.line.iter_mut().for_each(|line| line.turn(&mut self.random));
                 self.endpoints.turn(&mut self.random);
                 Ok(())
             }
             Happening::Heal => {
                 self.carrier.heal();
+                self.line.iter_mut().for_each(Line::heal);
                 self.endpoints.heal();
                 self.kill_per_mille = 0;
                 Ok(())
@@ -224,6 +249,9 @@ impl World {
         if let Err(Killed) = done {
             self.kills += 1;
             self.node = None;
+            if let Some(line) = &mut self.line {
+                line.die(self.now, &mut self.random);
+            }
             let delay = Duration::from_millis(self.random.below(20_000));
             self.after(delay, Happening::Restart);
         }
@@ -255,7 +283,11 @@ impl World {
     fn restart(&mut self) -> Result<(), Killed> {
         self.life += 1;
         self.commit(work::mark_open_windows)?;
-        self.after(GRACE, Happening::Explain(self.life, self.now));
+        match &mut self.line {
+            None => self.after(GRACE, Happening::Explain(self.life, self.now)),
+            // The grace period begins when a bind is up.
+            Some(line) => line.start(self.now, &mut self.random),
+        }
         self.node = Some(Node::start(self.now, self.life));
         Ok(())
     }
@@ -310,7 +342,7 @@ impl World {
         let answers = [answer];
         self.commit(|tx, context| work::answered(tx, context, &answers))?;
         let [Answer { key, outcome, .. }] = answers;
-        if outcome == SubmitOutcome::Uncertain {
+        if outcome == SubmitOutcome::Uncertain && self.line.is_none() {
             // Another connection brings receipts from now on.
             self.after(GRACE, Happening::Explain(life, self.now));
         }
@@ -342,16 +374,43 @@ impl World {
         };
         match taken {
             Ok(proven) => {
-                if let Some(node) = &mut self.node {
-                    for key in proven {
-                        node.dispatcher.handle(self.now, dispatch::Input::Withdrawn(key));
-                    }
-                }
+                self.withdraw(proven);
                 Ok(())
             }
             Err(killed) => {
                 self.after(Duration::from_secs(5), Happening::Receipt(again));
                 killed.map_or(Ok(()), Err)
+            }
+        }
+    }
+
+    /// What the line tells of the carrier.
+    fn told(&mut self, event: CarrierEvent) -> Result<(), Killed> {
+        let life = self.life;
+        match event {
+            CarrierEvent::Answered { key, part, outcome, last } => {
+                let answer = Answer { carrier: CARRIER, key: key_of(&key), part, outcome };
+                self.answered(life, answer, last)
+            }
+            CarrierEvent::Receiving => {
+                self.after(GRACE, Happening::Explain(life, self.now));
+                Ok(())
+            }
+            CarrierEvent::Receipt(receipt, acknowledge) => {
+                let proven = self.commit(|tx, context| work::receipts(tx, context, &[receipt]))?;
+                acknowledge.done();
+                self.withdraw(proven);
+                Ok(())
+            }
+            CarrierEvent::Inbound(..) => Ok(()),
+        }
+    }
+
+    /// Messages of which a receipt proves that the carrier has them.
+    fn withdraw(&mut self, proven: Vec<MessageKey>) {
+        if let Some(node) = &mut self.node {
+            for key in proven {
+                node.dispatcher.handle(self.now, dispatch::Input::Withdrawn(key));
             }
         }
     }
@@ -375,6 +434,7 @@ fn discriminant(happening: &Happening) -> u64 {
         Happening::Explain(..) => 10,
         Happening::Receipt(_) => 3,
         Happening::Called(..) => 4,
+        Happening::Line => 11,
         Happening::MessagesLoaded(..) => 8,
         Happening::DeliveriesLoaded(..) => 9,
         Happening::Mood => 5,

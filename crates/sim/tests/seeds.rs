@@ -1,24 +1,31 @@
 //! A few hundred seeds; `cargo run --release -p sim -- FIRST COUNT` runs as many as wanted.
 
+use sim::{Way, run};
+
 #[test]
 fn every_seed_keeps_the_invariants() {
-    let (mut kills, mut accepted, mut repeated) = (0, 0, 0);
-    for seed in 0..300 {
-        let outcome = sim::run(seed).unwrap_or_else(|broken| {
-            panic!("seed {seed}: {broken}\nrepeat: cargo run --release -p sim -- {seed}")
-        });
-        kills += outcome.kills;
-        accepted += outcome.accepted;
-        repeated += outcome.repeated;
+    for (way, seeds) in [(Way::Direct, 300), (Way::Smpp, 150)] {
+        let (mut kills, mut accepted, mut repeated) = (0, 0, 0);
+        for seed in 0..seeds {
+            let outcome = run(seed, way).unwrap_or_else(|broken| {
+                panic!("seed {seed}: {broken}\nrepeat: cargo run --release -p sim -- {seed}")
+            });
+            kills += outcome.kills;
+            accepted += outcome.accepted as u64;
+            repeated += outcome.repeated;
+        }
+        // A world without trouble would prove nothing.
+        let enough = kills > seeds && accepted > 100 * seeds && repeated > 10;
+        assert!(enough, "{way:?}: {kills} kills, {accepted} accepted, {repeated} repeated");
     }
-    // A world without trouble would prove nothing.
-    assert!(kills > 300 && accepted > 30_000 && repeated > 10, "{kills} {accepted} {repeated}");
 }
 
 #[test]
 fn the_same_seed_is_the_same_run() {
-    for seed in [3, 17, 42] {
-        assert_eq!(sim::run(seed), sim::run(seed));
+    for way in [Way::Direct, Way::Smpp] {
+        for seed in [3, 17, 42] {
+            assert_eq!(run(seed, way), run(seed, way));
+        }
+        assert_ne!(run(1, way).map(|run| run.trace), run(2, way).map(|run| run.trace));
     }
-    assert_ne!(sim::run(1).map(|run| run.trace), sim::run(2).map(|run| run.trace));
 }

@@ -153,6 +153,11 @@ impl Smsc {
         }
     }
 
+    /// What it does wrong from now on.
+    pub fn behave(&mut self, faults: Faults) {
+        self.config.faults = faults;
+    }
+
     /// Receipts and texts that nobody acknowledged yet.
     pub fn owed(&self) -> usize {
         let open: usize = self.peers.values().map(|peer| peer.open.len()).sum();

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::Instant;
 use machine::Machine;
 use products::messaging::{dispatch, store as messages, work};
 use products::webhooks::queue::{self, Key, Verdict};
@@ -23,21 +24,29 @@ impl World {
                 self.dispatch(output)?;
             } else if let Some(output) = node.queue.poll() {
                 self.deliver(output)?;
+            } else if let Some(event) = self.line.as_mut().and_then(|line| line.poll(self.now)) {
+                self.told(event)?;
             } else {
                 break;
             }
         }
-        if let Some(at) = self.node.as_ref().and_then(Node::wake_at) {
-            let asked = self
-                .agenda
-                .iter()
-                .any(|((when, _), next)| *when <= at && matches!(next, Happening::Wake));
-            if !asked {
-                let delay = at.since(self.now).max(Duration::from_micros(1));
-                self.after(delay, Happening::Wake);
-            }
-        }
+        let line = self.line.as_ref().and_then(|line| line.wake_at(self.now));
+        self.wake(line, || Happening::Line);
+        let node = self.node.as_ref().and_then(Node::wake_at);
+        self.wake(node, || Happening::Wake);
         Ok(())
+    }
+
+    /// Has something happen at an instant, unless it happens before then anyway.
+    fn wake(&mut self, at: Option<Instant>, happening: fn() -> Happening) {
+        let Some(at) = at else { return };
+        let kind = std::mem::discriminant(&happening());
+        let before = self.agenda.range(..=(at, u64::MAX));
+        let asked = before.into_iter().any(|(_, next)| std::mem::discriminant(next) == kind);
+        if !asked {
+            let delay = at.since(self.now).max(Duration::from_micros(1));
+            self.after(delay, happening());
+        }
     }
 
     fn dispatch(&mut self, output: dispatch::Output) -> Result<(), Killed> {
@@ -50,6 +59,13 @@ impl World {
                     node.windows.insert(number, row);
                 }
                 dispatch::Input::WindowStored(number)
+            }
+            Output::Submit(submissions) if self.line.is_some() => {
+                for submission in submissions {
+                    let line = self.line.as_mut();
+                    line.into_iter().for_each(|line| line.submit(submission.clone(), self.now));
+                }
+                return Ok(());
             }
             Output::Submit(submissions) => {
                 for submission in submissions {

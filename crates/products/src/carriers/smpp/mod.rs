@@ -5,28 +5,41 @@ mod codes;
 mod incoming;
 mod outgoing;
 pub mod settings;
+mod translator;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ::smpp::client::{Config, Handle, Input, LinkId, Outcome, Output};
-use ::smpp::pdu::{ShortMessage, status};
+use ::smpp::client::{Config, Input, Output};
+use ::smpp::pdu::status;
 use ::smpp::session::Timing;
-use base::{Instant, code};
 use net::Clock;
 use net::smpp::SmppClient;
 
-use crate::carriers::smpp::incoming::Incoming;
-use crate::carriers::{
-    Acknowledge, CarrierEvent, CarrierId, EventSink, Part, Receipt, Split, Submission,
-    SubmitOutcome,
-};
+use crate::carriers::{CarrierEvent, CarrierId, EventSink, Split, Submission};
 
 pub use settings::Settings;
+pub use translator::{Respond, Translator, input_of};
 
 /// Messages are given back when no bind was up for this long.
 const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The client of a carrier.
+pub fn config_of(settings: &Settings, seed: u64) -> Config {
+    Config {
+        binds: settings.binds.clone(),
+        window: settings.window,
+        throughput: settings.throughput,
+        timing: Timing {
+            enquire_every: Duration::from_secs(settings.enquire_s),
+            ..Timing::default()
+        },
+        patience: PATIENCE,
+        outbind: settings.outbind.clone(),
+        seed,
+    }
+}
 
 /// A carrier's SMSC.
 pub struct SmppCarrier {
@@ -53,30 +66,20 @@ impl SmppCarrier {
     /// Connects. Must be called within the runtime.
     pub fn connect(&self, sink: EventSink) {
         let settings = &self.settings;
-        let config = Config {
-            binds: settings.binds.clone(),
-            window: settings.window,
-            throughput: settings.throughput,
-            timing: Timing {
-                enquire_every: Duration::from_secs(settings.enquire_s),
-                ..Timing::default()
-            },
-            patience: PATIENCE,
-            outbind: settings.outbind.clone(),
-            seed: self.seed,
-        };
+        let config = config_of(settings, self.seed);
         let clock = Arc::clone(&self.clock);
         let way: Arc<OnceLock<SmppClient>> = Arc::default();
-        let ear = Ear {
-            settings: Arc::clone(settings),
-            id: self.id,
-            back: Arc::clone(&way),
-            up: Arc::clone(&self.up),
-            transmitting: AtomicUsize::new(0),
-        };
+        let back = Arc::clone(&way);
+        let respond: Respond = Arc::new(move |handle| {
+            if let Some(client) = back.get() {
+                client.send(Input::Respond(handle, status::OK));
+            }
+        });
+        let up = Arc::clone(&self.up);
+        let translator = Translator::new(Arc::clone(settings), self.id, up, respond);
         let tell = Box::new(move |outputs: Vec<Output>| {
             let now = clock.now();
-            let events = outputs.into_iter().filter_map(|output| ear.event(output, now));
+            let events = outputs.into_iter().filter_map(|output| translator.event(output, now));
             let events: Vec<CarrierEvent> = events.collect();
             if !events.is_empty() {
                 sink(events);
@@ -99,9 +102,7 @@ impl SmppCarrier {
         let Some(client) = self.client.get() else { return };
         let now = self.clock.now();
         for submission in submissions {
-            let (parts, segments) = outgoing::segments(&self.settings, &submission, now);
-            let Submission { key, expires_at, .. } = submission;
-            client.send(Input::Submit { key, parts, expires_at, segments });
+            client.send(input_of(&self.settings, submission, now));
         }
     }
 
@@ -121,108 +122,6 @@ impl SmppCarrier {
     pub async fn stop(&self) {
         if let Some(client) = self.client.get() {
             client.stop().await;
-        }
-    }
-}
-
-/// Makes the product's events of what the client tells.
-struct Ear {
-    settings: Arc<Settings>,
-    id: CarrierId,
-    back: Arc<OnceLock<SmppClient>>,
-    up: Arc<AtomicBool>,
-    transmitting: AtomicUsize,
-}
-
-impl Ear {
-    fn event(&self, output: Output, now: Instant) -> Option<CarrierEvent> {
-        let host = &self.settings.endpoint.host;
-        match output {
-            Output::Answered { key, part: index, parts, outcome, last } => {
-                let (part, outcome) = (Part { index, of: parts }, self.outcome(outcome));
-                return Some(CarrierEvent::Answered { key, part, outcome, last });
-            }
-            Output::Delivered(handle, message) => return self.delivered(handle, &message, now),
-            Output::Receiving => return Some(CarrierEvent::Receiving),
-            Output::Bound(link) => {
-                tracing::info!(host, bind = link.index, "a carrier's bind is up");
-                self.count(link, true);
-            }
-            Output::InvitationRefused(_) => {
-                tracing::error!(
-                    host,
-                    "a caller did not give the carrier's outbind_id and password"
-                );
-            }
-            Output::BindRefused(link, status) => {
-                tracing::error!(host, bind = link.index, status, "a carrier refused a bind");
-            }
-            Output::Ended(link, why, was_bound) => {
-                tracing::warn!(host, bind = link.index, ?why, "a carrier's bind is down");
-                if was_bound {
-                    self.count(link, false);
-                }
-            }
-            Output::Connect(_) | Output::Write(..) | Output::Close(_) => {}
-        }
-        None
-    }
-
-    fn count(&self, link: LinkId, bound: bool) {
-        let bind = self.settings.binds.get(link.index);
-        if bind.is_none_or(|bind| !bind.mode.transmits()) {
-            return;
-        }
-        let left = if bound {
-            self.transmitting.fetch_add(1, Ordering::Relaxed) + 1
-        } else {
-            self.transmitting.fetch_sub(1, Ordering::Relaxed) - 1
-        };
-        self.up.store(left > 0, Ordering::Relaxed);
-    }
-
-    fn outcome(&self, outcome: Outcome) -> SubmitOutcome {
-        match outcome {
-            Outcome::Taken(id) => {
-                let reference = incoming::reference(&id, self.settings.response_ids);
-                SubmitOutcome::Taken { reference: self.own(&reference) }
-            }
-            Outcome::Refused(status) => {
-                SubmitOutcome::Refused { code: codes::refused(&self.settings, status) }
-            }
-            Outcome::Uncertain => SubmitOutcome::Uncertain,
-            Outcome::Unreachable => SubmitOutcome::Unreachable,
-            Outcome::Expired => SubmitOutcome::Refused { code: code::VALIDITY_EXPIRED },
-        }
-    }
-
-    /// Two carriers may give the same id.
-    fn own(&self, reference: &str) -> String {
-        format!("{}:{reference}", self.id.0)
-    }
-
-    fn delivered(
-        &self,
-        handle: Handle,
-        message: &ShortMessage,
-        now: Instant,
-    ) -> Option<CarrierEvent> {
-        let way = Arc::clone(&self.back);
-        let acknowledge = Acknowledge::new(move || {
-            if let Some(client) = way.get() {
-                client.send(Input::Respond(handle, status::OK));
-            }
-        });
-        match incoming::read(&self.settings, message, now) {
-            Incoming::Receipt(receipt) => {
-                let reference = self.own(&receipt.reference);
-                Some(CarrierEvent::Receipt(Receipt { reference, ..receipt }, acknowledge))
-            }
-            Incoming::Text(text) => Some(CarrierEvent::Inbound(text, acknowledge)),
-            Incoming::Progress => {
-                acknowledge.done();
-                None
-            }
         }
     }
 }
