@@ -1,5 +1,5 @@
 //! Kannel, the open SMS gateway that others are measured against: `bearerbox` with its file store
-//! and `smsbox`, as its user's guide sets them up.
+//! or its spool, and `smsbox`, as its user's guide sets them up.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,6 +11,15 @@ use crate::Outcome;
 
 const BEARERBOX: &str = "/usr/sbin/bearerbox";
 const SMSBOX: &str = "/usr/sbin/smsbox";
+
+/// How it keeps what it has accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    /// In one file, written now and then.
+    File,
+    /// In a file for each message.
+    Spool,
+}
 
 /// Both of its programs.
 pub struct Kannel {
@@ -25,16 +34,22 @@ impl Kannel {
     }
 
     /// Starts it bound to the carrier at `port`, with its store in `folder`.
-    pub async fn start(folder: &Path, port: u16) -> Outcome<Self> {
+    pub async fn start(folder: &Path, port: u16, keeping: Keeping) -> Outcome<Self> {
         std::fs::create_dir_all(folder)?;
         let free = || -> Outcome<u16> {
             Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
         };
         let (admin, inner, outer) = (free()?, free()?, free()?);
-        let store = folder.join("kannel.store");
+        let (kind, store) = match keeping {
+            Keeping::File => ("file", folder.join("kannel.store")),
+            Keeping::Spool => ("spool", folder.join("spool")),
+        };
+        if keeping == Keeping::Spool {
+            std::fs::create_dir_all(&store)?;
+        }
         let text = format!(
             "group = core\nadmin-port = {admin}\nadmin-password = x\nadmin-interface = 127.0.0.1\n\
-             smsbox-port = {inner}\nbox-allow-ip = 127.0.0.1\nstore-type = file\n\
+             smsbox-port = {inner}\nbox-allow-ip = 127.0.0.1\nstore-type = {kind}\n\
              store-location = {}\nlog-level = 4\n\n\
              group = smsc\nsmsc = smpp\nhost = 127.0.0.1\nport = {port}\nsmsc-username = trunk\n\
              smsc-password = pw\nsystem-type = \"\"\ntransceiver-mode = true\n\

@@ -11,7 +11,7 @@ use smpp::smsc::{Config, Output};
 use tokio::net::TcpListener;
 
 use super::generator::{self, Load};
-use super::kannel::Kannel;
+use super::kannel::{Kannel, Keeping};
 use super::server::{Engine, Server};
 use super::sink::Sink;
 use super::{CONNECTIONS, stop};
@@ -112,7 +112,7 @@ impl Gateway {
 enum Kind {
     Sqlite,
     Postgres(String),
-    Kannel,
+    Kannel(Keeping),
 }
 
 impl Kind {
@@ -120,7 +120,8 @@ impl Kind {
         match self {
             Self::Sqlite => "Trunkline, SQLite",
             Self::Postgres(_) => "Trunkline, PostgreSQL",
-            Self::Kannel => "Kannel, file store",
+            Self::Kannel(Keeping::File) => "Kannel, file store",
+            Self::Kannel(Keeping::Spool) => "Kannel, spool",
         }
     }
 
@@ -128,8 +129,9 @@ impl Kind {
         let engine = match self {
             Self::Sqlite => Engine::Sqlite,
             Self::Postgres(url) => Engine::Postgres(url.clone()),
-            Self::Kannel => {
-                return Ok(Gateway::Kannel(Arc::new(Kannel::start(folder, carrier.port).await?)));
+            Self::Kannel(keeping) => {
+                let kannel = Kannel::start(folder, carrier.port, *keeping).await?;
+                return Ok(Gateway::Kannel(Arc::new(kannel)));
             }
         };
         let server = Server::start(folder, engine, Some(&carrier.url())).await?;
@@ -143,13 +145,13 @@ pub(super) async fn measure(folder: &Path, messages: usize, sink: &Sink) -> Outc
     let mut kinds = vec![Kind::Sqlite];
     kinds.extend(std::env::var("TRUNKLINE_TEST_POSTGRES").ok().map(Kind::Postgres));
     if Kannel::is_installed() {
-        kinds.push(Kind::Kannel);
+        kinds.extend([Keeping::File, Keeping::Spool].map(Kind::Kannel));
     }
     for kind in kinds {
         let folder = folder.join(format!("smpp-{}", kind.name().replace([' ', ','], "-")));
         let mut run = Run { kind, folder, sink, series: 0 };
         let full = run.series("full speed", messages, Trouble::None).await?;
-        if matches!(run.kind, Kind::Postgres(_)) {
+        if matches!(run.kind, Kind::Postgres(_) | Kind::Kannel(Keeping::Spool)) {
             continue;
         }
         run.series("half load", messages / 2, Trouble::Half(full / 2.0)).await?;
