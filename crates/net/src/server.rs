@@ -13,16 +13,19 @@ use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
 
 use crate::Body;
 
 /// Whoever answers requests.
 pub trait Service: Send + Sync + 'static {
-    /// Answers one request; never fails.
+    /// Answers one request, which came by `scheme` (`http` or `https`); never fails.
     fn call(
         &self,
+        scheme: &'static str,
         request: Request<Bytes>,
         peer: SocketAddr,
     ) -> impl Future<Output = Response<Body>> + Send;
@@ -58,9 +61,10 @@ impl Default for ServerConfig {
     }
 }
 
-/// Serves until `stop` changes, then lets running requests finish.
+/// Serves until `stop` changes, then lets running requests finish. With an acceptor, over TLS.
 pub async fn serve<S: Service>(
     listener: TcpListener,
+    tls: Option<TlsAcceptor>,
     service: Arc<S>,
     config: ServerConfig,
     mut stop: watch::Receiver<bool>,
@@ -75,8 +79,15 @@ pub async fn serve<S: Service>(
         match accepted {
             Ok((stream, peer)) => {
                 let (service, stop) = (Arc::clone(&service), stop.clone());
+                let tls = tls.clone();
                 tokio::spawn(async move {
-                    connection(stream, peer, service, config, stop).await;
+                    if let Err(error) = stream.set_nodelay(true) {
+                        tracing::debug!(%error, "no TCP_NODELAY");
+                    }
+                    match tls {
+                        None => connection(stream, peer, "http", service, config, stop).await,
+                        Some(tls) => secure(&tls, stream, peer, service, config, stop).await,
+                    }
                     drop(place);
                 });
             }
@@ -91,19 +102,35 @@ pub async fn serve<S: Service>(
     let _ = tokio::time::timeout(config.drain, places.acquire_many(all)).await;
 }
 
-async fn connection<S: Service>(
+async fn secure<S: Service>(
+    tls: &TlsAcceptor,
     stream: TcpStream,
     peer: SocketAddr,
     service: Arc<S>,
     config: ServerConfig,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
+    match tokio::time::timeout(config.header_timeout, tls.accept(stream)).await {
+        Ok(Ok(stream)) => connection(stream, peer, "https", service, config, stop).await,
+        Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+        Err(_) => tracing::debug!("a TLS handshake took too long"),
     }
+}
+
+/// Serves one connection.
+pub(crate) async fn connection<S: Service, IO>(
+    stream: IO,
+    peer: SocketAddr,
+    scheme: &'static str,
+    service: Arc<S>,
+    config: ServerConfig,
+    mut stop: watch::Receiver<bool>,
+) where
+    IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let handler = hyper::service::service_fn(move |request: Request<Incoming>| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(answer(&*service, request, peer, config).await) }
+        async move { Ok::<_, Infallible>(answer(&*service, scheme, request, peer, config).await) }
     });
     let running = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -125,8 +152,10 @@ async fn connection<S: Service>(
     }
 }
 
-async fn answer<S: Service>(
+/// Reads a request's body within the limits, and has it answered.
+pub(crate) async fn answer<S: Service>(
     service: &S,
+    scheme: &'static str,
     request: Request<Incoming>,
     peer: SocketAddr,
     config: ServerConfig,
@@ -144,7 +173,7 @@ async fn answer<S: Service>(
         }
         Err(_) => return service.body_refused(StatusCode::BAD_REQUEST),
     };
-    let call = service.call(Request::from_parts(parts, body), peer);
+    let call = service.call(scheme, Request::from_parts(parts, body), peer);
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_| {
         tracing::error!("a handler panicked");
         service.body_refused(StatusCode::INTERNAL_SERVER_ERROR)

@@ -96,10 +96,10 @@ fn parse(text: &str) -> Option<Credentials> {
     Some(Credentials { sid: sid.trim().parse().ok()?, token: Secret::new(token.trim()) })
 }
 
-/// The main account, as the data folder keeps it.
-pub fn main_account(data: &Path) -> Result<AccountSid, StartError> {
+/// The main account's pair, as the data folder keeps it.
+pub fn main_pair(data: &Path) -> Result<Credentials, StartError> {
     let text = std::fs::read_to_string(data.join(MAIN))?;
-    parse(&text).map(|found| found.sid).ok_or(StartError::BadCredentials)
+    parse(&text).ok_or(StartError::BadCredentials)
 }
 
 /// Runs a command over the kept credentials.
@@ -107,15 +107,13 @@ pub fn main_account(data: &Path) -> Result<AccountSid, StartError> {
 pub async fn run(action: Action) -> Result<(), StartError> {
     match action {
         Action::Show { data } => {
-            let text = std::fs::read_to_string(data.join(MAIN))?;
-            let found = parse(&text).ok_or(StartError::BadCredentials)?;
+            let found = main_pair(&data)?;
             println!("TWILIO_ACCOUNT_SID={}", found.sid);
             println!("TWILIO_AUTH_TOKEN={}", found.token.expose());
         }
         Action::Rotate(place) => {
             let path = place.data.join(MAIN);
-            let found =
-                parse(&std::fs::read_to_string(&path)?).ok_or(StartError::BadCredentials)?;
+            let found = main_pair(&place.data)?;
             let token = Secret::new(hex(&random::<16>()));
             let fresh = Credentials { sid: found.sid, token };
             let operator = Operator::open(&place)?;

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 
 use crate::credentials::{self, Pairs};
 use crate::settings::Settings;
-use crate::{operator, secrets, welcome, wiring};
+use crate::{operator, ports, secrets, surroundings, welcome, wiring};
 
 /// A carrier has this long to answer an unbind.
 const UNBIND_MAX: Duration = Duration::from_secs(2);
@@ -53,11 +53,16 @@ pub enum StartError {
 }
 
 /// The front door as the server sees it.
-struct Door(Gateway);
+pub struct Door(Gateway);
 
 impl Service for Door {
-    async fn call(&self, request: Request<Bytes>, peer: SocketAddr) -> HttpResponse<Body> {
-        self.0.handle("http", request, peer).await
+    async fn call(
+        &self,
+        scheme: &'static str,
+        request: Request<Bytes>,
+        peer: SocketAddr,
+    ) -> HttpResponse<Body> {
+        self.0.handle(scheme, request, peer).await
     }
 
     fn body_refused(&self, status: StatusCode) -> HttpResponse<Body> {
@@ -114,18 +119,19 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
         number: &number,
         link,
     });
-    welcome::print(&address, hello.as_ref());
-    let serving = tokio::spawn(net::serve(
-        listener,
-        Arc::new(Door(gateway)),
-        ServerConfig::default(),
-        stopped,
-    ));
+    let door = Arc::new(Door(gateway));
+    let others = ports::open(&settings, mode, &door, &stopped).await?;
+    welcome::print(&address, &others, hello.as_ref());
+    let config = ServerConfig::default();
+    let serving = tokio::spawn(net::serve(listener, None, door, config, stopped));
     wait_for_signal().await;
     tracing::info!("stopping");
     stop.send_replace(true);
     if let Err(error) = serving.await {
         tracing::error!(%error, "the server had failed");
+    }
+    if others.proxy.is_some() {
+        surroundings::withdraw(&settings.data);
     }
     for carrier in &carriers {
         if tokio::time::timeout(UNBIND_MAX, carrier.stop()).await.is_err() {

@@ -5,9 +5,11 @@ mod config;
 mod credentials;
 mod install;
 mod operator;
+mod ports;
 mod secrets;
 mod settings;
 mod smsc;
+mod surroundings;
 mod welcome;
 mod wiring;
 
@@ -40,6 +42,17 @@ enum Command {
     Serve(Box<Settings>),
     /// Print every setting with its meaning and default, as a file to begin with.
     Settings,
+    /// Print what a program's environment must say so that its calls to Twilio land on `dev`:
+    /// `eval "$(trunkline env)"`.
+    Env(surroundings::Place),
+    /// Run a program whose calls to Twilio land on `dev`: `trunkline run -- python app.py`.
+    Run {
+        #[command(flatten)]
+        place: surroundings::Place,
+        /// The program and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
     /// Ask which carrier takes a message.
     Route {
         /// What to ask.
@@ -101,6 +114,8 @@ fn main() -> ExitCode {
                 say(config::sample(&Arguments::command()).trim_end());
                 Ok(())
             }
+            Command::Env(place) => surroundings::print(&place),
+            Command::Run { place, command } => surroundings::run(&place, &command),
             Command::Route { action } => carriers::routes(action),
             Command::Smsc(options) => smsc::run(options).await,
             Command::Credentials { action } => credentials::run(action).await,

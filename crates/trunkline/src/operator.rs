@@ -171,7 +171,7 @@ async fn set_kind(place: &Place, sid: AccountSid, kind: Kind) -> Result<(), Star
 #[expect(clippy::print_stdout, reason = "a command's answer")]
 pub async fn users(action: UserAction) -> Result<(), StartError> {
     let UserAction::Add { email, account, password_stdin, place } = action;
-    let main = || credentials::main_account(&place.data);
+    let main = || credentials::main_pair(&place.data).map(|main| main.sid);
     let account = account.map_or_else(main, Ok)?;
     let password = match password_stdin {
         true => std::io::read_to_string(std::io::stdin())?.trim_end_matches('\n').to_owned(),

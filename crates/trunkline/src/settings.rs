@@ -13,6 +13,23 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_LISTEN", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
 
+    /// Address for HTTPS. In `dev` by default the API's port and 363 (8443), with a certificate of
+    /// the development authority; in `serve` none, and the two files below are needed.
+    #[arg(long, env = "TRUNKLINE_HTTPS_LISTEN")]
+    pub https_listen: Option<SocketAddr>,
+
+    /// PEM file of the certificate for HTTPS, with its chain.
+    #[arg(long, env = "TRUNKLINE_TLS_CERTIFICATE", requires = "tls_key")]
+    pub tls_certificate: Option<PathBuf>,
+
+    /// PEM file of its key.
+    #[arg(long, env = "TRUNKLINE_TLS_KEY", requires = "tls_certificate")]
+    pub tls_key: Option<PathBuf>,
+
+    /// Address of the forwarding proxy of `dev`; by default the API's port and 1 (8081).
+    #[arg(long, env = "TRUNKLINE_PROXY_LISTEN")]
+    pub proxy_listen: Option<SocketAddr>,
+
     /// How the world reaches this installation; links in webhooks begin with it. By default the
     /// address that is listened on.
     #[arg(long, env = "TRUNKLINE_PUBLIC_URL")]

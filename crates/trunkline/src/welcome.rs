@@ -5,6 +5,8 @@ use std::io::Write;
 use base::Secret;
 use products::accounts::Credentials;
 
+use crate::ports::Others;
+
 /// What `dev` tells.
 pub struct Hello<'a> {
     /// The main account.
@@ -19,9 +21,14 @@ pub struct Hello<'a> {
 
 /// Prints the address, and in `dev` what to try first. Nobody has to listen: a closed pipe is no
 /// reason not to serve.
-pub fn print(address: &str, hello: Option<&Hello<'_>>) {
+pub fn print(address: &str, others: &Others, hello: Option<&Hello<'_>>) {
     let mut out = std::io::stdout().lock();
-    let told = writeln!(out, "listening on {address}").and_then(|()| match hello {
+    let further = [("HTTPS", &others.https), ("proxy", &others.proxy)];
+    let further = further.iter().filter_map(|(name, at)| Some((name, at.as_ref()?)));
+    let told = writeln!(out, "listening on {address}").and_then(|()| {
+        further.into_iter().try_for_each(|(name, at)| writeln!(out, "{name} on {at}"))
+    });
+    let told = told.and_then(|()| match hello {
         Some(hello) => greet(&mut out, address, hello),
         None => Ok(()),
     });
@@ -56,7 +63,9 @@ Answer from the handset:
   curl -u {sid}:{token} {address}/dev/handsets/+15558675310/messages \\
     --data-urlencode to={number} -d 'body=Hello back'
 
-With the official SDKs (Python): client.api.base_url = \"{address}\"
+Run your program as it is; its calls to Twilio land here:
+
+  trunkline run -- python app.py
 ",
         test_sid = test.sid,
         test_token = test.token.expose(),

@@ -14,13 +14,24 @@ pub(crate) fn documents(tree: &Tree) -> Vec<String> {
                 continue;
             }
             let file = target.split('#').next().unwrap_or_default();
-            let full = if folder.is_empty() { file.to_owned() } else { format!("{folder}/{file}") };
-            if !tree.contains_key(&full) {
+            if !tree.contains_key(&resolved(folder, file)) {
                 found.push(format!("{path}: leads to {file}, which is not there"));
             }
         }
     }
     found
+}
+
+/// The path that a link in a folder leads to.
+fn resolved(folder: &str, file: &str) -> String {
+    let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
+    for part in file.split('/') {
+        match part {
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
 }
 
 /// What stands in `](…)`.

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// The main account of every instance.
@@ -31,6 +32,7 @@ pub struct Trunkline {
     database: Option<String>,
     settings: Vec<(String, String)>,
     mode: &'static str,
+    lines: Arc<Mutex<Vec<String>>>,
     /// `http://127.0.0.1:port`
     pub address: String,
 }
@@ -59,8 +61,8 @@ impl Trunkline {
         let database = (engine == Engine::Postgres).then(|| create_database(&name));
         let settings: Vec<(String, String)> =
             settings.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        let (child, address) = spawn(mode, &folder, database.as_deref(), &settings);
-        Self { child, folder, database, settings, mode, address }
+        let (child, address, lines) = spawn(mode, &folder, database.as_deref(), &settings);
+        Self { child, folder, database, settings, mode, lines, address }
     }
 
     /// Kills the program with SIGKILL.
@@ -71,9 +73,9 @@ impl Trunkline {
 
     /// Starts it again on the same data.
     pub fn restart(&mut self) {
-        let (child, address) =
+        let (child, address, lines) =
             spawn(self.mode, &self.folder, self.database.as_deref(), &self.settings);
-        self.child = child;
+        (self.child, self.lines) = (child, lines);
         self.address = address;
     }
 
@@ -94,6 +96,14 @@ impl Trunkline {
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{arguments:?}: {text}{errors}");
         text
+    }
+
+    /// The rest of a line that the program printed at its start.
+    pub fn printed(&self, beginning: &str) -> String {
+        wait_for(beginning, 20, || {
+            let lines = self.lines.lock().expect("what it printed");
+            lines.iter().find_map(|line| line.strip_prefix(beginning).map(str::to_owned))
+        })
     }
 
     /// Runs a Python peer and fails with its output when it fails.
@@ -209,7 +219,8 @@ pub fn wait_for<T>(what: &str, seconds: u64, mut condition: impl FnMut() -> Opti
     }
 }
 
-fn root() -> PathBuf {
+/// The folder of the workspace.
+pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("a workspace").to_owned()
 }
 
@@ -226,7 +237,7 @@ fn spawn(
     folder: &Path,
     database: Option<&str>,
     settings: &[(String, String)],
-) -> (Child, String) {
+) -> (Child, String, Arc<Mutex<Vec<String>>>) {
     let mut command = Command::new(program());
     command.arg(mode).env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA", folder);
     command.env("TRUNKLINE_ACCOUNT_SID", ACCOUNT).env("TRUNKLINE_AUTH_TOKEN", TOKEN);
@@ -244,8 +255,14 @@ fn spawn(
         .find_map(|line| line.strip_prefix("listening on ").map(str::to_owned))
         .expect("the program says where it listens");
     // What else it prints must not fill the pipe.
-    std::thread::spawn(move || lines.map_while(Result::ok).for_each(drop));
-    (child, address)
+    let kept: Arc<Mutex<Vec<String>>> = Arc::default();
+    let to = Arc::clone(&kept);
+    std::thread::spawn(move || {
+        for line in lines.map_while(Result::ok) {
+            to.lock().expect("what it printed").push(line);
+        }
+    });
+    (child, address, kept)
 }
 
 fn create_database(name: &str) -> String {

@@ -5,3 +5,4 @@ mod harness;
 mod sdk;
 mod signature;
 mod smpp;
+mod unchanged;

@@ -15,7 +15,12 @@ use tokio::sync::watch;
 struct Echo;
 
 impl Service for Echo {
-    async fn call(&self, request: Request<Bytes>, _: SocketAddr) -> Response<Body> {
+    async fn call(
+        &self,
+        _: &'static str,
+        request: Request<Bytes>,
+        _: SocketAddr,
+    ) -> Response<Body> {
         assert!(request.uri().path() != "/panic", "a handler that fails");
         Response::new(Body::Full(request.into_body()))
     }
@@ -37,7 +42,7 @@ async fn start() -> (SocketAddr, watch::Sender<bool>) {
         body_timeout: Duration::from_millis(200),
         ..ServerConfig::default()
     };
-    tokio::spawn(serve(listener, Arc::new(Echo), config, stopped));
+    tokio::spawn(serve(listener, None, Arc::new(Echo), config, stopped));
     (address, stop)
 }
 
