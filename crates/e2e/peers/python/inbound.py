@@ -48,6 +48,23 @@ assert [m["media"] for m in handset(PHONE) if m["body"] == "two"][0][0].startswi
 assert "I-Twilio-Idempotency-Token" in asked["headers"]
 received = api.messages(form["MessageSid"]).fetch()
 assert (received.direction, received.status, received.body) == ("inbound", "received", "Hi there")
+
+# What was asked and answered is kept: the webhook, then the redirect, with the string that was signed.
+def told(sid, kind):
+    answer = requests.get(f"{BASE}/trunkline/v1/{kind}/{sid}", auth=(ACCOUNT, TOKEN), timeout=10)
+    answer.raise_for_status()
+    return answer.json()
+
+
+wait_for("both exchanges", lambda: len(told(received.sid, "Deliveries")["deliveries"]) == 2)
+first, second = told(received.sid, "Deliveries")["deliveries"]
+assert (first["state"], first["url"]) == ("delivered", sink.url + "/sms?shop=1"), first
+assert first["request"]["Body"] == "Hi there" and first["signature"] == asked["headers"]["X-Twilio-Signature"], first
+assert first["signed"].startswith(first["url"] + "AccountSid" + ACCOUNT), first
+assert first["attempts"][0]["answer"].startswith("<Response><Message>one"), first
+assert second["url"] == sink.url + "/next", second
+steps = told(received.sid, "Timelines")["steps"]
+assert [step["name"] for step in steps] == ["messaging.message.received"] + ["webhooks.delivery.tried"] * 2, steps
 replies = api.messages.list(to=PHONE)
 assert {m.direction for m in replies} == {"outbound-reply"} and len(replies) == 3
 wait_for("the callback of a reply", lambda: len(sink.of("/told")) == 2)

@@ -7,11 +7,12 @@ use base::{Instant, MessageSid, Params, Secret, signature};
 use bytes::Bytes;
 use http::Method;
 use machine::Machine;
-use net::{Address, Answer, Client, Outbound, SendError};
+use net::{Address, Answer, Outbound, SendError};
 use twiml::messaging::{Hook, Input, Message as ReplyMessage, Output, Reply};
 use url::Url;
 
 use crate::accounts::{Kind, Status as AccountStatus};
+use crate::messaging::exchange::{Exchange, Try};
 use crate::messaging::model::{Direction, Draft, Idempotency, Message, MessageKey};
 use crate::messaging::opt_words::Word;
 use crate::messaging::{Messaging, media, numbers_of, rules, store, work};
@@ -58,7 +59,8 @@ impl Messaging {
             match output {
                 Output::Fetch(hook, extra) => {
                     method = if hook.get { "GET" } else { "POST" };
-                    let input = fetch(&self.client, &asking, &hook, extra).await;
+                    let (input, exchange) = self.ask(&asking, &hook, extra).await;
+                    self.keep_exchange(&asking.message, exchange).await?;
                     interpreter.handle(Instant::default(), input);
                 }
                 Output::Send(message) => {
@@ -187,48 +189,70 @@ impl Messaging {
     }
 }
 
-/// Asks the application, again as the address's overrides say.
-async fn fetch(
-    client: &Client,
-    asking: &Asking,
-    hook: &Hook,
-    extra: Vec<(String, String)>,
-) -> Input {
-    let (plain, parsed) = overrides::parse(&hook.url);
-    let overrides = match parsed {
-        Ok(overrides) => overrides,
-        Err(error) => return Input::Failed(error.code(), error.to_string()),
-    };
+impl Messaging {
+    /// Asks the application, again as the address's overrides say.
+    async fn ask(
+        &self,
+        asking: &Asking,
+        hook: &Hook,
+        extra: Vec<(String, String)>,
+    ) -> (Input, Exchange) {
+        let (plain, parsed) = overrides::parse(&hook.url);
+        let mut exchange = Exchange { url: plain.to_owned(), ..Exchange::default() };
+        let overrides = match parsed {
+            Ok(overrides) => overrides,
+            Err(error) => return (Input::Failed(error.code(), error.to_string()), exchange),
+        };
+        let form = form_of(asking, &extra);
+        if hook.get {
+            exchange.url = with_query(plain, &form);
+        } else {
+            exchange.request = form.encode();
+        }
+        let token = idempotency_token(asking.message.key.sid);
+        let started = std::time::Instant::now();
+        let mut attempt = 1;
+        loop {
+            let (began, clock) = (std::time::Instant::now(), self.clock.now());
+            let request = outbound(asking, hook.get, plain, &form, &token, attempt, &overrides);
+            let result = match request {
+                Ok(request) => self.client.send(request).await,
+                Err(error) => Err(error),
+            };
+            exchange.tries.push(Try::of(clock, began.elapsed(), &result));
+            let outcome = match &result {
+                Ok(answer) => Outcome::Answered(answer.status.as_u16()),
+                Err(error) => Outcome::Failed {
+                    code: error.code(),
+                    never_reached: error.never_reached(),
+                    timed_out: error.timed_out(),
+                },
+            };
+            let elapsed = started.elapsed();
+            let next = policy::next(Policy::Twilio, &overrides, attempt, outcome, elapsed, None, 0);
+            if !matches!(next, Next::Retry(_)) {
+                return (input_of(result), exchange);
+            }
+            attempt += 1;
+        }
+    }
+}
+
+/// The parameters of a request.
+fn form_of(asking: &Asking, extra: &[(String, String)]) -> Params {
     let mut form: Params =
         asking.form.iter().map(|(name, value)| (*name, value.as_str())).collect();
     // What an `action` adds replaces what the message says under the same name.
     let replaced: Vec<&str> = extra.iter().map(|(name, _)| name.as_str()).collect();
     form.retain(|name| !replaced.contains(&name));
     extra.iter().for_each(|(name, value)| form.push(name, value));
-    let token = idempotency_token(asking.message.key.sid);
-    let started = std::time::Instant::now();
-    let mut attempt = 1;
-    loop {
-        let request = outbound(asking, hook.get, plain, &form, &token, attempt, &overrides);
-        let result = match request {
-            Ok(request) => client.send(request).await,
-            Err(error) => Err(error),
-        };
-        let outcome = match &result {
-            Ok(answer) => Outcome::Answered(answer.status.as_u16()),
-            Err(error) => Outcome::Failed {
-                code: error.code(),
-                never_reached: error.never_reached(),
-                timed_out: error.timed_out(),
-            },
-        };
-        let elapsed = started.elapsed();
-        let next = policy::next(Policy::Twilio, &overrides, attempt, outcome, elapsed, None, 0);
-        if !matches!(next, Next::Retry(_)) {
-            return input_of(result);
-        }
-        attempt += 1;
-    }
+    form
+}
+
+/// The address of a GET: the parameters behind it.
+fn with_query(plain: &str, form: &Params) -> String {
+    let separator = if plain.contains('?') { '&' } else { '?' };
+    format!("{plain}{separator}{}", form.encode())
 }
 
 fn input_of(result: Result<Answer, SendError>) -> Input {
@@ -257,17 +281,15 @@ fn outbound(
     attempt: u32,
     overrides: &overrides::Overrides,
 ) -> Result<Outbound, SendError> {
-    let encoded = form.encode();
-    let separator = if plain.contains('?') { '&' } else { '?' };
     let (address, body, signed) = match get {
         true => {
-            let address = format!("{plain}{separator}{encoded}");
+            let address = with_query(plain, form);
             let signed = signature::sign(&asking.token, &address, &Params::default());
             (address, Bytes::new(), signed)
         }
         false => {
             let signed = signature::sign(&asking.token, plain, form);
-            (plain.to_owned(), Bytes::from(encoded), signed)
+            (plain.to_owned(), Bytes::from(form.encode()), signed)
         }
     };
     let to = Address::of(Url::parse(&address).map_err(|_| SendError::BadUrl)?)?;

@@ -3,6 +3,7 @@
 pub mod api;
 mod change;
 pub mod dispatch;
+mod exchange;
 mod inbound;
 mod lanes;
 mod magic;

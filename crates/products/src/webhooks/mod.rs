@@ -17,8 +17,8 @@ use ::store::{StoreError, Tx};
 use base::{AccountSid, AnySid, MasterKey, ObjectKey, signature};
 
 pub use store::Delivery;
+pub(crate) use worker::{ANSWER_KEPT, limits_of as worker_limits, signed_headers};
 pub use worker::{Webhooks, WorkerConfig};
-pub(crate) use worker::{limits_of as worker_limits, signed_headers};
 
 /// A callback to be delivered, about one event of one object.
 #[derive(Clone, Debug)]

@@ -22,7 +22,7 @@ use crate::webhooks::queue::{Config, DeliveryQueue, Input, Item, Key, Output, Ve
 use crate::webhooks::store::{self, Attempt, Delivery, State};
 
 /// Octets of an answer that are kept with a try.
-const ANSWER_KEPT: usize = 1_024;
+pub(crate) const ANSWER_KEPT: usize = 1_024;
 
 /// The pause after a load that failed.
 const RECHECK: Duration = Duration::from_secs(1);
