@@ -12,6 +12,7 @@ use products::accounts::{self, Accounts};
 use products::gateway::{Gateway, RateLimit, Response};
 use products::live::Live;
 use products::numbers;
+use products::webhooks::relay::Relay;
 use store::{Blobs, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -93,17 +94,19 @@ pub struct Parts {
     pub client: Arc<Client>,
     /// Where media is kept.
     pub blobs: Blobs,
+    /// Knows who listens to webhooks in the applications' place.
+    pub relay: Arc<Relay>,
 }
 
 /// Runs until it is told to stop.
 pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
-    let parts = open(&settings, mode)?;
+    let (stop, stopped) = watch::channel(false);
+    let parts = open(&settings, mode, &stopped)?;
     let pairs = credentials::settle(&settings, &parts.accounts).await?;
     let number = stock(&parts, &settings, mode, &pairs).await?;
     let listener = TcpListener::bind(settings.listen).await?;
     let address = format!("http://{}", listener.local_addr()?);
     let public_url = settings.public_url.clone().unwrap_or_else(|| address.clone());
-    let (stop, stopped) = watch::channel(false);
     let live = Live::new(stopped.clone());
     let (routes, carriers) = wiring::join(&parts, &settings, mode, &public_url, &live)?;
     let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
@@ -120,7 +123,7 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
         link,
     });
     let door = Arc::new(Door(gateway));
-    let others = ports::open(&settings, mode, &door, &stopped).await?;
+    let others = ports::open(&settings, &address, mode, &door, &stopped).await?;
     welcome::print(&address, &others, hello.as_ref());
     let config = ServerConfig::default();
     let serving = tokio::spawn(net::serve(listener, None, door, config, stopped));
@@ -146,7 +149,11 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     Ok(())
 }
 
-fn open(settings: &Settings, mode: Mode) -> Result<Parts, StartError> {
+fn open(
+    settings: &Settings,
+    mode: Mode,
+    stopped: &watch::Receiver<bool>,
+) -> Result<Parts, StartError> {
     std::fs::create_dir_all(&settings.data)?;
     let master = Arc::new(secrets::master_key(&settings.data)?);
     let clock = Arc::new(SystemClock::default());
@@ -175,7 +182,8 @@ fn open(settings: &Settings, mode: Mode) -> Result<Parts, StartError> {
     })?;
     let client = Client::new(ClientConfig { guard, ..ClientConfig::default() });
     let blobs = Blobs::open(settings.blobs_url.as_deref(), &settings.data)?;
-    Ok(Parts { store, master, accounts, clock, client, blobs })
+    let relay = Relay::new(stopped.clone());
+    Ok(Parts { store, master, accounts, clock, client, blobs, relay })
 }
 
 /// Puts numbers into the inventory and gives the main account its own. Answers one of them.

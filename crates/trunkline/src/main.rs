@@ -4,8 +4,10 @@ mod carriers;
 mod config;
 mod credentials;
 mod install;
+mod listen;
 mod operator;
 mod ports;
+mod samples;
 mod secrets;
 mod settings;
 mod smsc;
@@ -53,6 +55,8 @@ enum Command {
         #[arg(last = true, required = true)]
         command: Vec<String>,
     },
+    /// Follow webhooks, carry them to a local address, send one again, or make one up.
+    Listen(Box<listen::Options>),
     /// Ask which carrier takes a message.
     Route {
         /// What to ask.
@@ -116,6 +120,7 @@ fn main() -> ExitCode {
             }
             Command::Env(place) => surroundings::print(&place),
             Command::Run { place, command } => surroundings::run(&place, &command),
+            Command::Listen(options) => listen::run(&options),
             Command::Route { action } => carriers::routes(action),
             Command::Smsc(options) => smsc::run(options).await,
             Command::Credentials { action } => credentials::run(action).await,

@@ -30,6 +30,7 @@ pub struct Others {
 /// Opens them, and serves until `stopped`.
 pub async fn open(
     settings: &Settings,
+    api: &str,
     mode: Mode,
     door: &Arc<Door>,
     stopped: &watch::Receiver<bool>,
@@ -57,15 +58,15 @@ pub async fn open(
     }
     if let Some(authority) = authority {
         // The API may be open to a network; the proxy never is.
-        let api = SocketAddr::from(([127, 0, 0, 1], settings.listen.port()));
-        let listener = listen(settings.proxy_listen, api, PROXY_AFTER).await?;
+        let beside = SocketAddr::from(([127, 0, 0, 1], settings.listen.port()));
+        let listener = listen(settings.proxy_listen, beside, PROXY_AFTER).await?;
         let address = listener.local_addr()?;
         if !address.ip().is_loopback() {
             let text = "the proxy takes programs of this machine alone: \
                         TRUNKLINE_PROXY_LISTEN must be a loopback address";
             return Err(StartError::Setting(text.to_owned()));
         }
-        surroundings::announce(&settings.data, address, authority.certificate())?;
+        surroundings::announce(&settings.data, api, address, authority.certificate())?;
         others.proxy = Some(format!("http://{address}"));
         let (door, stopped) = (Arc::clone(door), stopped.clone());
         tokio::spawn(net::serve_proxy(listener, authority, door, config, stopped));

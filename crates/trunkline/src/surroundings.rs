@@ -45,14 +45,26 @@ pub fn authority(data: &Path) -> PathBuf {
 }
 
 /// Writes down where the proxy listens, and the files that programs trust.
-pub fn announce(data: &Path, proxy: SocketAddr, certificate: &Path) -> io::Result<()> {
+pub fn announce(data: &Path, api: &str, proxy: SocketAddr, certificate: &Path) -> io::Result<()> {
     let ours = std::fs::read_to_string(certificate)?;
     let given = std::env::var_os("SSL_CERT_FILE").map(PathBuf::from);
     let roots = given.into_iter().chain(SYSTEM_ROOTS.map(PathBuf::from));
     let roots = roots.filter(|file| !file.starts_with(data)).find(|file| file.exists());
     let roots = roots.map(std::fs::read_to_string).transpose()?.unwrap_or_default();
     std::fs::write(authority(data).join(BUNDLE), format!("{ours}{roots}"))?;
-    secrets::write(&data.join(RUNNING), proxy.to_string().as_bytes())
+    secrets::write(&data.join(RUNNING), format!("{proxy}\n{api}\n").as_bytes())
+}
+
+/// The API of the `dev` that runs on a data folder.
+pub fn api(data: &Path) -> Result<String, StartError> {
+    let running = std::fs::read_to_string(data.join(RUNNING)).unwrap_or_default();
+    let api = running.lines().nth(1).map(str::to_owned);
+    api.ok_or_else(|| nobody(data))
+}
+
+fn nobody(data: &Path) -> StartError {
+    let folder = data.display();
+    StartError::Setting(format!("no 'trunkline dev' is running on the folder {folder}"))
 }
 
 /// Forgets where the proxy listened.
@@ -81,11 +93,9 @@ pub fn run(place: &Place, command: &[String]) -> Result<(), StartError> {
 fn variables(place: &Place) -> Result<Vec<(&'static str, String)>, StartError> {
     let data = std::path::absolute(&place.data)?;
     let proxy = std::fs::read_to_string(data.join(RUNNING)).ok();
-    let proxy = proxy.and_then(|text| text.trim().parse::<SocketAddr>().ok());
-    let up = proxy.filter(|at| std::net::TcpStream::connect(at).is_ok()).ok_or_else(|| {
-        let folder = place.data.display();
-        StartError::Setting(format!("no 'trunkline dev' is running on the folder {folder}"))
-    })?;
+    let proxy = proxy.and_then(|text| text.lines().next()?.parse::<SocketAddr>().ok());
+    let up = proxy.filter(|at| std::net::TcpStream::connect(at).is_ok());
+    let up = up.ok_or_else(|| nobody(&place.data))?;
     let main = credentials::main_pair(&data)?;
     let (url, folder) = (format!("http://{up}"), authority(&data));
     let bundle = folder.join(BUNDLE).display().to_string();

@@ -52,6 +52,7 @@ pub fn join(
         accounts: Arc::clone(&parts.accounts),
         clock: Arc::clone(&clock),
         client: Arc::clone(&parts.client),
+        relay: Arc::clone(&parts.relay),
         blobs: parts.blobs.clone(),
         context: Arc::clone(&context),
     });
@@ -82,6 +83,7 @@ pub fn join(
         queue: webhooks::queue::Config { policy, ..Default::default() },
         seed: secrets::seed(),
         live: live.clone(),
+        relay: Arc::clone(&parts.relay),
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
     Ok((routes, carriers))
@@ -104,6 +106,7 @@ fn routes(
         handover: hooks.handover(),
     };
     webhooks::api::routes(&mut routes, &Arc::new(deliveries));
+    webhooks::relay::routes(&mut routes, &parts.relay);
     if let Some(carrier) = handsets {
         let (clock, store) = (Arc::clone(&parts.clock), parts.store.clone());
         dev::routes(&mut routes, &Arc::new(dev::Dev { carrier, clock, store }));

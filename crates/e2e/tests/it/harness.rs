@@ -137,6 +137,7 @@ impl Trunkline {
     fn run(&self, mut command: Command, script: &str) {
         command.env("BASE_URL", &self.address).env("ACCOUNT_SID", ACCOUNT).env("AUTH_TOKEN", TOKEN);
         command.env("DATA", &self.folder).env("TEST_ACCOUNT_SID", TEST_ACCOUNT);
+        command.env("PROGRAM", program());
         succeed(command, script);
     }
 

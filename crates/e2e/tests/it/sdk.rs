@@ -43,6 +43,11 @@ fn a_text_in_is_answered_by_the_application() {
 }
 
 #[test]
+fn webhooks_come_to_a_laptop() {
+    Trunkline::start(Engine::Sqlite).python("listen.py");
+}
+
+#[test]
 fn numbers_applications_addresses_and_keys() {
     Trunkline::start(Engine::Sqlite).python("resources.py");
 }

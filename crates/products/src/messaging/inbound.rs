@@ -216,7 +216,9 @@ impl Messaging {
             let (began, clock) = (std::time::Instant::now(), self.clock.now());
             let request = outbound(asking, hook.get, plain, &form, &token, attempt, &overrides);
             let result = match request {
-                Ok(request) => self.client.send(request).await,
+                Ok(request) => {
+                    self.relay.send(&self.client, asking.message.key.account, request).await
+                }
                 Err(error) => Err(error),
             };
             exchange.tries.push(Try::of(clock, began.elapsed(), &result));

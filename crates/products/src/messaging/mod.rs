@@ -29,6 +29,7 @@ use crate::accounts::Accounts;
 use crate::carriers::{Carrier, CarrierEvent, CarrierId};
 use crate::jobs::{Handler, Running};
 use crate::messaging::work::{Context, Outcome};
+use crate::webhooks::relay::Relay;
 
 pub use model::{Draft, Message, MessageKey};
 pub use rules::Prices;
@@ -56,6 +57,7 @@ pub struct Messaging {
     accounts: Arc<Accounts>,
     clock: Arc<dyn Clock>,
     client: Arc<Client>,
+    relay: Arc<Relay>,
     blobs: Blobs,
     context: Arc<Context>,
     accepting: Batch<Draft, Outcome>,
@@ -75,6 +77,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// Asks applications, and fetches media.
     pub client: Arc<Client>,
+    /// Knows who listens in the applications' place.
+    pub relay: Arc<Relay>,
     /// Where media is kept.
     pub blobs: Blobs,
     /// What the units of work need.
@@ -104,6 +108,7 @@ impl Messaging {
             accounts: parts.accounts,
             clock: parts.clock,
             client: parts.client,
+            relay: parts.relay,
             blobs: parts.blobs,
             context: parts.context,
             accepting,

@@ -135,6 +135,7 @@ fn routes(
         accounts: Arc::clone(accounts),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         client: Client::new(ClientConfig::default()),
+        relay: Arc::default(),
         blobs: Blobs::open(Some("memory:"), std::path::Path::new("")).expect("memory"),
         context,
     });
@@ -160,6 +161,7 @@ fn routes(
         handover: hooks.handover(),
     };
     webhooks::api::routes(&mut routes, &Arc::new(deliveries));
+    webhooks::relay::routes(&mut routes, &Arc::default());
     gateway::health::routes(&mut routes, &Arc::new(store.clone()));
     let console = console::Console {
         accounts: Arc::clone(accounts),

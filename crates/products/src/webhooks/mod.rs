@@ -7,6 +7,7 @@ pub mod overrides;
 pub mod params;
 pub mod policy;
 pub mod queue;
+pub mod relay;
 pub mod store;
 
 mod worker;

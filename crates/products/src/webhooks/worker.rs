@@ -19,6 +19,7 @@ use crate::webhooks::alerts::NewAlert;
 use crate::webhooks::overrides::{self, Overrides};
 use crate::webhooks::policy::Outcome;
 use crate::webhooks::queue::{Config, DeliveryQueue, Input, Item, Key, Output, Verdict};
+use crate::webhooks::relay::Relay;
 use crate::webhooks::store::{self, Attempt, Delivery, State};
 
 /// Octets of an answer that are kept with a try.
@@ -45,6 +46,8 @@ pub struct WorkerConfig {
     pub seed: u64,
     /// Hears of every try.
     pub live: Live,
+    /// Knows who listens.
+    pub relay: Arc<Relay>,
 }
 
 enum Event {
@@ -249,10 +252,12 @@ impl Worker {
         let token = format!("{:016x}{:016x}", self.random.u64(), self.random.u64());
         let (accounts, client) =
             (Arc::clone(&self.config.accounts), Arc::clone(&self.config.client));
+        let relay = Arc::clone(&self.config.relay);
         let (clock, events) = (Arc::clone(&self.config.clock), self.events.clone());
         tokio::spawn(async move {
             let (started_at, started) = (clock.now(), Monotonic::now());
-            let result = send(&accounts, &client, &delivery, &target, &token, number).await;
+            let ways = (&*client, &*relay);
+            let result = send(&accounts, ways, &delivery, &target, &token, number).await;
             let finished = Finished { key, started_at, duration: started.elapsed(), result };
             // The worker only stops with the program.
             let _ = events.send(Event::Finished(Box::new(finished)));
@@ -376,7 +381,7 @@ fn told(attempt: &Attempt) -> Told {
 
 async fn send(
     accounts: &Accounts,
-    client: &Client,
+    (client, relay): (&Client, &Relay),
     delivery: &Delivery,
     target: &Target,
     token: &str,
@@ -391,7 +396,7 @@ async fn send(
     let limits = limits_of(&target.overrides);
     let body = Bytes::from(delivery.request.clone());
     let outbound = Outbound { method: Method::POST, to, headers, body, limits };
-    client.send(outbound).await.map_err(failed)
+    relay.send(client, delivery.account, outbound).await.map_err(failed)
 }
 
 /// The bounds of one exchange.
