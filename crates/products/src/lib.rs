@@ -14,6 +14,7 @@ pub mod live;
 pub mod messaging;
 pub mod numbers;
 pub mod resource;
+pub mod usage;
 pub mod webhooks;
 
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub fn migrations() -> Vec<Migration> {
         webhooks::alerts::MIGRATIONS,
         numbers::MIGRATIONS,
         carriers::sim::MIGRATIONS,
+        usage::MIGRATIONS,
         messaging::MIGRATIONS,
     ]
     .concat()
@@ -36,7 +38,10 @@ pub fn migrations() -> Vec<Migration> {
 
 /// Every declared resource: routes, views and the test that strangers are refused read this list.
 pub fn declared() -> impl Iterator<Item = &'static resource::Resource> {
-    accounts::resources::RESOURCES.into_iter().chain(numbers::resources::RESOURCES)
+    accounts::resources::RESOURCES
+        .into_iter()
+        .chain(numbers::resources::RESOURCES)
+        .chain(usage::triggers::RESOURCES)
 }
 
 /// What ends with a closed account, product by product.

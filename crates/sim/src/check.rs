@@ -30,6 +30,7 @@ pub(crate) fn at_the_end(world: &mut World) -> Result<(usize, (usize, usize)), S
     let repeated = every_message(world)?;
     let callbacks = every_callback(world)?;
     every_event(world)?;
+    every_charge(world)?;
     Ok((repeated, callbacks))
 }
 
@@ -82,6 +83,17 @@ fn every_message(world: &mut World) -> Result<usize, String> {
         }
     }
     Ok(repeated)
+}
+
+/// What accounts have used costs just what their messages were charged.
+fn every_charge(world: &mut World) -> Result<(), String> {
+    let sum = |world: &mut World, sql: &'static str| {
+        let read = world.ledger.read(|reader| reader.row(sql, &[], |row| row.int_or_null(0)));
+        read.map(|sum| sum.flatten().unwrap_or_default()).map_err(|error| error.to_string())
+    };
+    let used = sum(world, "SELECT sum(price) FROM usage_days")?;
+    let charged = sum(world, "SELECT -sum(price) FROM messages")?;
+    if used == charged { Ok(()) } else { Err(format!("used {used}, charged {charged}")) }
 }
 
 /// Each callback was delivered or given up, and those of one message first arrived in order.

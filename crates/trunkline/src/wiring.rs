@@ -14,7 +14,7 @@ use products::live::Live;
 use products::messaging::{self, Messaging, Prices, work::Context};
 use products::resource::Shared;
 use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
-use products::{accounts, dev, numbers};
+use products::{accounts, dev, numbers, usage};
 
 use crate::carriers::{self, Configured};
 use crate::install::{Mode, Parts, StartError};
@@ -72,6 +72,8 @@ pub fn join(
     }
     tokio::spawn(Arc::clone(&messaging).run(carriers.clone(), run, mailboxes));
     tokio::spawn(Arc::clone(&messaging).sweep());
+    let outbox = Arc::new(Outbox::new(Arc::clone(&parts.master), hooks.handover()));
+    tokio::spawn(usage::triggers::run(parts.store.clone(), outbox, Arc::clone(&clock)));
     let handlers = messaging.handlers();
     tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));
     let worker = WorkerConfig {
@@ -151,6 +153,7 @@ fn declare(parts: &Parts, routes: &mut Routes) {
     }
     numbers::api::routes(routes, &shared);
     accounts::api::routes(routes, &parts.accounts);
+    usage::records::routes(routes, &Arc::new(parts.store.clone()));
     let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });
     webhooks::alerts::routes(routes, &alerts);
 }

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
 
 /// The products, left to right: calls go left.
 const PRODUCTS: &[&str] =
-    &["accounts", "webhooks", "numbers", "carriers", "messaging", "console", "dev"];
+    &["accounts", "webhooks", "numbers", "carriers", "usage", "messaging", "console", "dev"];
 
 fn floor(name: &str) -> Option<usize> {
     FLOORS.iter().position(|names| names.contains(&name))

@@ -43,6 +43,13 @@ fn a_text_in_is_answered_by_the_application() {
 }
 
 #[test]
+fn usage_is_counted_on_both_engines() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        Trunkline::start(engine).python("usage.py");
+    }
+}
+
+#[test]
 fn webhooks_come_to_a_laptop() {
     Trunkline::start(Engine::Sqlite).python("listen.py");
 }

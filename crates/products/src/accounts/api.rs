@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{ApiError, code};
+use base::{ApiError, Currency, Money, code};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -93,13 +93,24 @@ async fn set(accounts: Arc<Accounts>, call: Call) -> ApiResult {
             return Err(ApiError::new(code::BAD_REQUEST, "AtMostOnce must be true or false"));
         }
     };
-    let (sid, change) = (call.caller.account_sid(), Change { at_most_once, ..Change::default() });
+    let credit = call.request.form.get("Credit").filter(|text| !text.is_empty());
+    let credit = credit.map(|text| Money::parse(text, Currency::USD)).transpose();
+    let credit = credit
+        .map_err(|_| ApiError::new(code::BAD_REQUEST, "Credit must be an amount like 100.00"))?;
+    let credit = credit.map(|credit| credit.micros);
+    let change = Change { at_most_once, credit, ..Change::default() };
+    let sid = call.caller.account_sid();
     Ok(settings(&accounts.change(sid, false, change).await?))
 }
 
 fn settings(account: &Account) -> Response {
     let sid = account.sid.to_string();
-    Response::ok(&json!({ "account_sid": sid, "at_most_once": account.at_most_once }))
+    let credit = Money { micros: account.credit, currency: Currency::USD };
+    Response::ok(&json!({
+        "account_sid": sid,
+        "at_most_once": account.at_most_once,
+        "credit": credit.to_string(),
+    }))
 }
 
 fn name(call: &Call) -> Result<Option<String>, ApiError> {
@@ -124,6 +135,7 @@ fn view(account: &Account, call: &Call) -> Value {
     let root = format!("{LIST}/{sid}");
     let parts = [
         ("addresses", "Addresses"),
+        ("balance", "Balance"),
         ("applications", "Applications"),
         ("available_phone_numbers", "AvailablePhoneNumbers"),
         ("incoming_phone_numbers", "IncomingPhoneNumbers"),
@@ -132,6 +144,7 @@ fn view(account: &Account, call: &Call) -> Value {
         ("outgoing_caller_ids", "OutgoingCallerIds"),
         ("short_codes", "SMS/ShortCodes"),
         ("signing_keys", "SigningKeys"),
+        ("usage", "Usage/Records"),
     ];
     let parts = parts.map(|(name, path)| (name.to_owned(), format!("{root}/{path}.json").into()));
     let by_token = call.caller.token_of().is_some();

@@ -23,6 +23,7 @@ pub(crate) struct Change {
     pub(crate) friendly_name: Option<String>,
     pub(crate) status: Option<Status>,
     pub(crate) at_most_once: Option<bool>,
+    pub(crate) credit: Option<i64>,
 }
 
 impl Accounts {
@@ -65,6 +66,7 @@ impl Accounts {
                 account.friendly_name = name;
             }
             account.at_most_once = change.at_most_once.unwrap_or(account.at_most_once);
+            account.credit = change.credit.unwrap_or(account.credit);
             if change.status == Some(Status::Closed) {
                 for close in closing {
                     close(tx, sid)?;

@@ -72,6 +72,8 @@ pub struct Account {
     /// Messages are failed rather than submitted again when it is uncertain whether their carrier
     /// has them.
     pub at_most_once: bool,
+    /// What it has paid in, in millionths of the currency; its balance is this less its usage.
+    pub credit: i64,
     /// When it was made.
     pub created_at: Instant,
     /// When it was changed last.

@@ -50,13 +50,17 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "accounts/3",
         sql: "ALTER TABLE accounts ADD COLUMN at_most_once {int} NOT NULL DEFAULT 0;",
     },
+    Migration {
+        name: "accounts/4",
+        sql: "ALTER TABLE accounts ADD COLUMN credit {int} NOT NULL DEFAULT 0;",
+    },
 ];
 
 /// An account has another token than before.
 pub const TOKEN_CHANGED: &str = "accounts.auth_token.changed";
 
 const COLUMNS: &str = "sid, parent, friendly_name, status, kind, auth_token, secondary_token, \
-                       created_at, updated_at, event, event_seq, at_most_once";
+                       created_at, updated_at, event, event_seq, at_most_once, credit";
 
 /// The account with this SID.
 pub fn find(
@@ -167,7 +171,7 @@ pub fn save(
     let now = tx.now();
     tx.execute(
         "UPDATE accounts SET friendly_name = ?, status = ?, kind = ?, auth_token = ?, \
-         secondary_token = ?, at_most_once = ?, updated_at = ?, event = ?, event_seq = ? \
+         secondary_token = ?, at_most_once = ?, credit = ?, updated_at = ?, event = ?, event_seq = ? \
          WHERE sid = ?",
         &[
             (&account.friendly_name).into(),
@@ -176,6 +180,7 @@ pub fn save(
             (&primary).into(),
             secondary.as_ref().into(),
             account.at_most_once.into(),
+            account.credit.into(),
             now.into(),
             event.into(),
             (account.event.1 + 1).into(),
@@ -213,6 +218,12 @@ pub fn family(
     sql.push_str(if forward { " ORDER BY sid DESC" } else { " ORDER BY sid" });
     sql.push_str(&format!(" LIMIT {limit}"));
     query.rows(&sql, &params, |row| from_row(row, master))
+}
+
+/// The subaccounts of an account.
+pub fn children(query: &mut impl Query, parent: AccountSid) -> Result<Vec<AccountSid>, StoreError> {
+    let sql = "SELECT sid FROM accounts WHERE parent = ? ORDER BY sid";
+    query.rows(sql, &[(&parent.bytes()).into()], |row| row.sid(0))
 }
 
 /// Every account of the installation, oldest first: for the operator.
@@ -274,6 +285,7 @@ fn from_row(row: &Row<'_>, master: &MasterKey) -> Result<Account, StoreError> {
         },
         auth_token: unseal(master, sid.bytes(), &row.blob(5)?)?,
         at_most_once: row.bool(11)?,
+        credit: row.int(12)?,
         secondary_token: second.map(|sealed| unseal(master, sid.bytes(), &sealed)).transpose()?,
         created_at: row.instant(7)?,
         updated_at: row.instant(8)?,

@@ -20,7 +20,8 @@ use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::rules::Prices;
 use crate::messaging::store::{self, Change, Segment};
 use crate::messaging::work::routing::{next_route, route};
-use crate::messaging::work::told::{alert_of, callback_of, facts_of, kind_of};
+use crate::messaging::work::told::{alert_of, callback_of, facts_of, kind_of, used_by};
+use crate::usage;
 use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::{NewDelivery, Outbox};
 
@@ -389,6 +390,7 @@ fn write_steps(tx: &mut Tx<'_>, context: &Context, steps: Vec<Step>) -> Result<(
         .map(|(index, step)| change_of(step, first + index as i64, now, context))
         .collect();
     store::update(tx, &changes)?;
+    usage::count(tx, steps.iter().filter_map(|step| used_by(step, context)))?;
     let alerts: Vec<NewAlert> = steps.iter().filter_map(|s| alert_of(s, context)).collect();
     alerts::raise(tx, &alerts)?;
     let deliveries: Vec<NewDelivery> = steps.iter().filter_map(callback_of).collect();

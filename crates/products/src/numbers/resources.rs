@@ -59,7 +59,7 @@ pub static INCOMING_PHONE_NUMBER: Resource = Resource {
         update: Some(hand_over),
         delete: Some(release),
         magic: Some(pretend_to_buy),
-        view: None,
+        ..Rules::NONE
     },
 };
 

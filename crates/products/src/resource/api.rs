@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use base::{AnySid, ApiError, MasterKey, Params, Sid};
+use base::{AnySid, ApiError, Instant, MasterKey, Params, Sid};
 use http::Method;
 use serde_json::{Map, Value};
-use store::{Store, Tx};
+use store::{Reader, Store, StoreError, Tx};
 
 use crate::accounts::{Permission, Verb};
 use crate::gateway::page::{Paging, v1, v2010};
@@ -78,19 +78,28 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
 }
 
 async fn fetch(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
-    let document = find(&shared, &call, resource).await?;
-    Ok(Response::ok(&Value::Object(document.view(resource))))
+    let (account, sid) = (call.caller.account_sid(), sid_of(&call, resource)?);
+    let now = shared.store.now();
+    let read = shared.store.read(move |reader| {
+        let found = sql::find(reader, resource, account, sid)?;
+        found.map(|document| shown(reader, resource, &document, now)).transpose()
+    });
+    let found = read.await.map_err(crate::accounts::store_error)?;
+    Ok(Response::ok(&found.ok_or_else(|| call.request.not_found())?))
 }
 
-async fn find(
-    shared: &Shared,
-    call: &Call,
-    resource: &'static Resource,
-) -> Result<Document, ApiError> {
-    let (account, sid) = (call.caller.account_sid(), sid_of(call, resource)?);
-    let read = shared.store.read(move |reader| sql::find(reader, resource, account, sid));
-    let found = read.await.map_err(crate::accounts::store_error)?;
-    found.ok_or_else(|| call.request.not_found())
+/// A document as it is shown, with what other tables know of it.
+fn shown(
+    reader: &mut Reader<'_>,
+    resource: &Resource,
+    document: &Document,
+    now: Instant,
+) -> Result<Value, StoreError> {
+    let mut json = document.view(resource);
+    if let Some(look) = resource.rules.look {
+        look(reader, document, now, &mut json)?;
+    }
+    Ok(Value::Object(json))
 }
 
 fn sid_of(call: &Call, resource: &Resource) -> Result<AnySid, ApiError> {
@@ -113,15 +122,17 @@ pub async fn list_page(shared: Arc<Shared>, call: Call, resource: &'static Resou
         .collect();
     let cursor = paging.neighbour()?;
     let limit = paging.size + 1;
-    let read = shared
-        .store
-        .read(move |reader| sql::list(reader, resource, account, &filters, cursor, limit));
+    let now = shared.store.now();
+    let read = shared.store.read(move |reader| {
+        let found = sql::list(reader, resource, account, &filters, cursor, limit)?;
+        let show = |document: Document| {
+            let json = shown(reader, resource, &document, now)?;
+            Ok::<_, StoreError>((document.sid, json))
+        };
+        found.into_iter().map(show).collect::<Result<Vec<_>, _>>()
+    });
     let documents = read.await.map_err(crate::accounts::store_error)?;
-    let page = paging.page(
-        documents,
-        |document| document.sid.to_string(),
-        |document| Value::Object(document.view(resource)),
-    );
+    let page = paging.page(documents, |(sid, _)| sid.to_string(), |(_, json)| json.clone());
     let style = if resource.host == "api" { v2010 } else { v1 };
     Ok(Response::ok(&style(&call.request, &paging, resource.list_key, page)))
 }

@@ -1,7 +1,8 @@
 //! What a declaration consists of. A declared resource is a page of facts: from it follow its
 //! routes, parsing, views, storage, events and the test that strangers are refused.
 
-use base::ApiError;
+use ::store::{Reader, StoreError};
+use base::{ApiError, Instant};
 use serde_json::{Map, Value};
 
 use crate::accounts::Verb;
@@ -65,6 +66,10 @@ pub type DeleteRule = fn(&mut Scene<'_, '_>, &Document) -> Result<(), Refusal>;
 /// Adds computed members to the JSON.
 pub type AddToView = fn(&Document, &mut Map<String, Value>);
 
+/// Adds members that other tables know; the instant is now.
+pub type Look =
+    fn(&mut Reader<'_>, &Document, Instant, &mut Map<String, Value>) -> Result<(), StoreError>;
+
 /// What creation does under test credentials: completes the draft, and nothing is stored.
 pub type MagicRule = fn(&mut Draft, &base::Params) -> Result<(), ApiError>;
 
@@ -79,6 +84,8 @@ pub struct Rules {
     pub delete: Option<DeleteRule>,
     /// Adds computed members to the JSON.
     pub view: Option<AddToView>,
+    /// Adds members that other tables know, when it is shown.
+    pub look: Option<Look>,
     /// What test credentials are answered; without it they don't reach the resource.
     pub magic: Option<MagicRule>,
 }
@@ -86,7 +93,7 @@ pub struct Rules {
 impl Rules {
     /// Nothing but the facts.
     pub const NONE: Self =
-        Self { create: None, update: None, delete: None, view: None, magic: None };
+        Self { create: None, update: None, delete: None, view: None, look: None, magic: None };
 }
 
 /// A field of a resource.

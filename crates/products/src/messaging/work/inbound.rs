@@ -10,6 +10,7 @@ use crate::messaging::model::{Direction, Flags, Message, MessageKey, Status};
 use crate::messaging::opt_words::{self, Word};
 use crate::messaging::store::{self, NewRow};
 use crate::numbers;
+use crate::usage::{self, Leaf, Used};
 
 /// Texts from handsets: messages, STOP words, and the job that asks the application.
 pub fn inbound(tx: &mut Tx<'_>, context: &Context, texts: Vec<Inbound>) -> Result<(), StoreError> {
@@ -51,6 +52,14 @@ fn receive(
     let now = tx.now();
     store::insert(tx, &[NewRow { message: &message, queue: None, due_at: now }])?;
     insert_media(tx, &message, &text.media)?;
+    let media = message.media > 0;
+    let used = Used {
+        account: number.account,
+        leaf: Leaf::of_message(true, media, &message.to),
+        usage: if media { 1 } else { message.segments },
+        price: 0,
+    };
+    usage::count(tx, std::iter::once(used))?;
     let sid = message.key.sid.to_string();
     let payload = serde_json::json!({ "message": sid, "number": number.sid.to_string(),
             "word": word.map(Word::name) });

@@ -1,7 +1,8 @@
 //! What is told of a step in a message's life: its event, its callback, its alert.
 
-use super::{Context, Step};
+use super::{Context, Step, charge};
 use crate::messaging::model::{Flags, Status};
+use crate::usage::{Leaf, Used};
 use crate::webhooks::alerts::NewAlert;
 use crate::webhooks::{self, NewDelivery};
 
@@ -51,6 +52,20 @@ pub(super) fn callback_of(step: &Step) -> Option<NewDelivery> {
         url,
         params: webhooks::params::message_status(&status),
         salt: message.salt,
+    })
+}
+
+/// What a step charges for: the first time that the message was handed over.
+pub(super) fn used_by(step: &Step, context: &Context) -> Option<Used> {
+    let handed_over = matches!(step.status, Status::Sent | Status::Delivered | Status::Undelivered);
+    let message = &step.message;
+    let price = (handed_over && message.price.is_none()).then(|| charge(message, &context.prices));
+    let media = message.media > 0;
+    price.map(|price| Used {
+        account: message.key.account,
+        leaf: Leaf::of_message(false, media, &message.from),
+        usage: if media { 1 } else { message.segments },
+        price: -price.micros,
     })
 }
 
