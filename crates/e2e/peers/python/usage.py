@@ -1,4 +1,6 @@
-"""Usage by the official SDK: every period, sums that are the ledger's, triggers, balance, notifications."""
+"""Usage by the official SDK: every period, sums that are the ledger's, triggers, balance, alerts, notifications."""
+import datetime
+
 import requests
 from peer import ACCOUNT, BASE, OURS, TOKEN, Sink, client, wait_for
 
@@ -60,10 +62,23 @@ assert float(requests.post(settings, {"Credit": "10"}, auth=AUTH, timeout=10).js
 balance = api.balance.fetch()
 assert abs(float(balance.balance) - (10 - price)) < 1e-9 and balance.currency == "USD", vars(balance)
 
+# A message that fails is an alert, and by its older name a notification.
+requests.post(f"{BASE}/dev/faults", {"effect": "undelivered", "code": "30005", "prefix": "+15558675451"}, auth=AUTH, timeout=10).raise_for_status()
+lost = api.messages.create(from_=OURS, to="+15558675451", body="z")
+api.monitor.base_url = BASE + "/monitor"
+[alert] = wait_for("the alert", lambda: api.monitor.v1.alerts.list(log_level="error"))
+assert (alert.error_code, alert.resource_sid) == ("30005", lost.sid) and lost.sid in alert.request_url, vars(alert)
+assert api.monitor.v1.alerts.list(log_level="warning") == []
+assert api.monitor.v1.alerts.list(end_date=datetime.date(2020, 1, 1)) == []
+[notice] = api.notifications.list(log=0)
+assert (notice.sid, notice.error_code) == (alert.sid, "30005") and api.notifications.list(log=1) == []
+assert api.notifications(notice.sid).fetch().message_text == alert.alert_text
+assert len(api.notifications.list(message_date=datetime.datetime.now(datetime.timezone.utc).date())) == 1 and api.notifications.list(message_date_before=datetime.date(2020, 1, 1)) == []
+
 # The next day counts anew, and the daily trigger fires anew.
 requests.post(f"{BASE}/dev/clock/advance", {"seconds": 24 * 3600}, auth=AUTH, timeout=60).raise_for_status()
 assert api.usage.records.today.list(category="sms")[0].usage == "0"
-assert api.usage.records.yesterday.list(category="sms")[0].usage == "3"
+assert api.usage.records.yesterday.list(category="sms")[0].usage == "4"
 late = api.messages.create(from_=OURS, to="+15558675450", body="y" * 400)
 wait_for("the second day", lambda: len(sink.of("/fired")) == 2)
 assert len(sink.of("/spent")) == 1

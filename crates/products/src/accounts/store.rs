@@ -171,8 +171,8 @@ pub fn save(
     let now = tx.now();
     tx.execute(
         "UPDATE accounts SET friendly_name = ?, status = ?, kind = ?, auth_token = ?, \
-         secondary_token = ?, at_most_once = ?, credit = ?, updated_at = ?, event = ?, event_seq = ? \
-         WHERE sid = ?",
+         secondary_token = ?, at_most_once = ?, credit = ?, updated_at = ?, event = ?, \
+         event_seq = ? WHERE sid = ?",
         &[
             (&account.friendly_name).into(),
             status_number(account.status).into(),

@@ -1,18 +1,20 @@
 //! Alerts: what went wrong with an application's webhook or document, for it to be read.
 
+mod notifications;
 mod store;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::store::Store;
-use base::NotificationSid;
+use base::{ApiError, Instant, NotificationSid, code};
 use http::Method;
 use serde_json::{Value, json};
 
 use crate::accounts::{Permission, Verb, store_error};
 use crate::gateway::page::{Paging, v1};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
-use crate::webhooks::alerts::store::Alert;
+use crate::webhooks::alerts::store::{Alert, Filter};
 
 pub use store::{MIGRATIONS, NewAlert, raise};
 
@@ -30,13 +32,58 @@ pub fn routes(routes: &mut Routes, state: &Arc<Alerts>) {
     let fetch: Handler = |s, c| Box::pin(fetch(s, c));
     routes.on("monitor", Method::GET, "/v1/Alerts", on(Verb::List), state, list);
     routes.on("monitor", Method::GET, "/v1/Alerts/{Sid}", on(Verb::Read), state, fetch);
+    let list: Handler = |s, c| Box::pin(notifications::list(s, c));
+    let fetch: Handler = |s, c| Box::pin(notifications::fetch(s, c));
+    let on = |verb| Permission::new("api/notifications", verb);
+    routes.on("api", Method::GET, NOTIFICATIONS, on(Verb::List), state, list);
+    let one = format!("{NOTIFICATIONS}/{{Sid}}");
+    routes.on("api", Method::GET, &one, on(Verb::Read), state, fetch);
+}
+
+const NOTIFICATIONS: &str = "/2010-04-01/Accounts/{AccountSid}/Notifications";
+
+/// `error` or `warning`; other levels have no alerts.
+fn level(text: &str) -> Result<bool, ApiError> {
+    match text {
+        "error" => Ok(false),
+        "warning" => Ok(true),
+        _ => Err(ApiError::new(code::BAD_REQUEST, "LogLevel must be error or warning")),
+    }
+}
+
+fn instant(name: &str, text: &str) -> Result<Instant, ApiError> {
+    Instant::parse_date(text)
+        .map_err(|error| ApiError::new(code::BAD_REQUEST, format!("{name}: {error}")))
+}
+
+/// The end of a day, or the instant that is given.
+fn day_end(name: &str, text: &str) -> Result<Instant, ApiError> {
+    let at = instant(name, text)?;
+    let day = Duration::from_secs(24 * 60 * 60);
+    Ok(if Instant::is_day(text) { at + day } else { at })
+}
+
+/// The alert that a request names.
+async fn found(state: &Alerts, call: &Call) -> Result<Alert, ApiError> {
+    let account = call.caller.account_sid();
+    let sid: NotificationSid = call.request.sid("Sid")?;
+    let read = state.store.read(move |reader| store::find(reader, account, sid));
+    read.await.map_err(store_error)?.ok_or_else(|| call.request.not_found())
 }
 
 async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
     let paging = Paging::of(&call.request)?;
     let account = call.caller.account_sid();
+    let query = &call.request.query;
+    let given = |name| query.get(name).filter(|text| !text.is_empty());
+    let filter = Filter {
+        warning: given("LogLevel").map(level).transpose()?,
+        from: given("StartDate").map(|text| instant("StartDate", text)).transpose()?,
+        // A whole day ends with its last moment.
+        before: given("EndDate").map(|text| day_end("EndDate", text)).transpose()?,
+    };
     let (cursor, limit) = (paging.neighbour()?, paging.size + 1);
-    let read = state.store.read(move |reader| store::list(reader, account, cursor, limit));
+    let read = state.store.read(move |reader| store::list(reader, account, &filter, cursor, limit));
     let alerts = read.await.map_err(store_error)?;
     let root = call.request.place.root.clone();
     let page = paging.page(alerts, |alert| alert.sid.to_string(), |alert| view(alert, &root));
@@ -44,10 +91,7 @@ async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
 }
 
 async fn fetch(state: Arc<Alerts>, call: Call) -> ApiResult {
-    let account = call.caller.account_sid();
-    let sid: NotificationSid = call.request.sid("Sid")?;
-    let read = state.store.read(move |reader| store::find(reader, account, sid));
-    let alert = read.await.map_err(store_error)?.ok_or_else(|| call.request.not_found())?;
+    let alert = found(&state, &call).await?;
     Ok(Response::ok(&view(&alert, &call.request.place.root)))
 }
 

@@ -103,24 +103,48 @@ fn from_row(row: &Row<'_>) -> Result<Alert, StoreError> {
     })
 }
 
+/// Which alerts are wanted.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Filter {
+    /// Warnings, or errors.
+    pub(super) warning: Option<bool>,
+    /// Raised then or later.
+    pub(super) from: Option<Instant>,
+    /// Raised before.
+    pub(super) before: Option<Instant>,
+}
+
 /// A page of an account's alerts, newest first, or the other way round.
 pub(super) fn list(
     query: &mut impl Query,
     account: AccountSid,
+    filter: &Filter,
     cursor: Option<(bool, NotificationSid)>,
     limit: u32,
 ) -> Result<Vec<Alert>, StoreError> {
+    let Filter { warning, from, before } = filter;
+    let mut wanted = String::new();
+    for (clause, asked) in [
+        (" AND warning = ?", warning.is_some()),
+        (" AND created_at >= ?", from.is_some()),
+        (" AND created_at < ?", before.is_some()),
+    ] {
+        wanted.push_str(if asked { clause } else { "" });
+    }
     let (condition, order) = match cursor {
         None => ("", "DESC"),
         Some((true, _)) => (" AND sid < ?", "DESC"),
         Some((false, _)) => (" AND sid > ?", "ASC"),
     };
     let sql = format!(
-        "SELECT {COLUMNS} FROM alerts WHERE account = ?{condition} ORDER BY sid {order} \
+        "SELECT {COLUMNS} FROM alerts WHERE account = ?{wanted}{condition} ORDER BY sid {order} \
          LIMIT {limit}"
     );
     let (account, after) = (account.bytes(), cursor.map(|(_, sid)| sid.bytes()));
     let mut params: Vec<Value<'_>> = vec![(&account).into()];
+    params.extend(warning.map(Value::from));
+    params.extend(from.map(Value::from));
+    params.extend(before.map(Value::from));
     params.extend(after.as_ref().map(Value::from));
     query.rows(&sql, &params, from_row)
 }
