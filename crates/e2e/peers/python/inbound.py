@@ -65,6 +65,16 @@ assert first["attempts"][0]["answer"].startswith("<Response><Message>one"), firs
 assert second["url"] == sink.url + "/next", second
 steps = told(received.sid, "Timelines")["steps"]
 assert [step["name"] for step in steps] == ["messaging.message.received"] + ["webhooks.delivery.tried"] * 2, steps
+
+# A picture that comes with the message itself, and what is none.
+sink.answers["/sms"] = (204, XML, "")
+for inline, kept in [("data:image/png;base64,iVBORw0KGgo=", b"\x89PNG\r\n\x1a\n"), ("data:image/png;base64,!!!", None), ("data:text/html;base64,PGI+", None)]:
+    asked_before = len(sink.of("/sms"))
+    says("inline", mediaUrl=inline)
+    wait_for("its webhook", lambda: len(sink.of("/sms")) > asked_before)
+    got = requests.get(sink.of("/sms")[-1]["form"]["MediaUrl0"], timeout=10)
+    assert got.content == kept if kept else got.status_code == 404, (inline, got.status_code)
+
 replies = api.messages.list(to=PHONE)
 assert {m.direction for m in replies} == {"outbound-reply"} and len(replies) == 3
 wait_for("the callback of a reply", lambda: len(sink.of("/told")) == 2)
@@ -92,7 +102,7 @@ wait_for("the alert", lambda: any(a["error_code"] == "12100" for a in alerts()))
 sink.answers["/sms"] = (200, "application/json", "{}")
 says("bad type")
 wait_for("the alert", lambda: any(a["error_code"] == "12300" for a in alerts()))
-assert all(a["sid"].startswith("NO") and a["request_url"].startswith("http") for a in alerts())
+assert all(a["sid"].startswith("NO") and a["request_url"].startswith(("http", "data:")) for a in alerts())
 sink.answers["/sms"] = (200, XML, "<Response><Say>no</Say></Response>")
 says("voice verb")
 wait_for("the warning", lambda: any(a["error_code"] == "14110" and a["log_level"] == "warning" for a in alerts()))

@@ -93,7 +93,7 @@ fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey, token: &Secret
     let attempts = shown.iter().map(|tried| {
         json!({
             "attempt": tried.number,
-            "started_at": tried.started_at.to_iso8601(),
+            "started_at": tried.started_at.to_iso8601_micros(),
             "duration_us": tried.duration_us,
             "status": Some(tried.status).filter(|status| *status != 0),
             "error_code": Some(tried.error).filter(|error| *error != 0),
