@@ -26,6 +26,7 @@ use store::Migration;
 pub fn migrations() -> Vec<Migration> {
     [
         accounts::MIGRATIONS,
+        accounts::audit::MIGRATIONS,
         webhooks::store::MIGRATIONS,
         webhooks::alerts::MIGRATIONS,
         numbers::MIGRATIONS,

@@ -50,6 +50,11 @@ fn usage_is_counted_on_both_engines() {
 }
 
 #[test]
+fn every_change_is_in_the_audit_trail() {
+    Trunkline::start(Engine::Sqlite).python("audit.py");
+}
+
+#[test]
 fn webhooks_come_to_a_laptop() {
     Trunkline::start(Engine::Sqlite).python("listen.py");
 }

@@ -6,6 +6,7 @@ use base::{ApiError, Currency, Money, code};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::accounts::audit::Actor;
 use crate::accounts::change::{BAD_STATUS, Change};
 use crate::accounts::store::Filter;
 use crate::accounts::{
@@ -65,7 +66,8 @@ async fn list(accounts: Arc<Accounts>, call: Call) -> ApiResult {
 }
 
 async fn create(accounts: Arc<Accounts>, call: Call) -> ApiResult {
-    let made = accounts.create_subaccount(&call.caller.account, name(&call)?).await?;
+    let made =
+        accounts.create_subaccount(&call.caller.account, name(&call)?, Actor::of(&call)).await?;
     Ok(Response::created(&view(&made, &call)))
 }
 
@@ -79,7 +81,7 @@ async fn update(accounts: Arc<Accounts>, call: Call) -> ApiResult {
     let status = given.map(status).transpose()?;
     let change = Change { friendly_name: name(&call)?, status, ..Change::default() };
     let by_parent = call.caller.token_of().is_some_and(|owner| owner != sid);
-    let changed = accounts.change(sid, by_parent, change).await?;
+    let changed = accounts.change(sid, by_parent, change, Actor::of(&call)).await?;
     Ok(Response::ok(&view(&changed, &call)))
 }
 
@@ -100,7 +102,8 @@ async fn set(accounts: Arc<Accounts>, call: Call) -> ApiResult {
     let credit = credit.map(|credit| credit.micros);
     let change = Change { at_most_once, credit, ..Change::default() };
     let sid = call.caller.account_sid();
-    Ok(settings(&accounts.change(sid, false, change).await?))
+    let changed = accounts.change(sid, false, change, Actor::of(&call)).await?;
+    Ok(settings(&changed))
 }
 
 fn settings(account: &Account) -> Response {

@@ -3,6 +3,9 @@
 use ::store::{StoreError, Tx};
 use base::{AccountSid, ApiError, Secret};
 
+use serde_json::{Map, Value, json};
+
+use crate::accounts::audit::{self, Actor};
 use crate::accounts::{Account, Accounts, Credentials, Kind, Status, store};
 use crate::resource::Refusal;
 
@@ -32,6 +35,7 @@ impl Accounts {
         &self,
         parent: &Account,
         name: Option<String>,
+        actor: Actor,
     ) -> Result<Account, ApiError> {
         if parent.parent.is_some() {
             let text = "A subaccount cannot own subaccounts; use the main account's credentials";
@@ -44,6 +48,9 @@ impl Accounts {
             let made_at = tx.now().to_iso8601();
             let name = name.unwrap_or_else(|| format!("SubAccount Created at {made_at}"));
             store::insert(tx, &master, &credentials, Some(owner), kind, &name)?;
+            let made = json!({ "friendly_name": { "previous": null, "updated": name } });
+            let about = ("account", "created");
+            audit::note(tx, &actor, owner, about, credentials.sid.into(), made)?;
             store::find(tx, &master, credentials.sid)?.ok_or(StoreError::Corrupt("no row").into())
         };
         self.store().write(unit).await.map_err(|refusal: Refusal| refusal.into())
@@ -55,10 +62,12 @@ impl Accounts {
         sid: AccountSid,
         by_parent: bool,
         change: Change,
+        actor: Actor,
     ) -> Result<Account, ApiError> {
         let (master, closing) = (self.master().clone(), self.closing);
         let unit = move |tx: &mut Tx<'_>| {
             let mut account = existing(store::find(tx, &master, sid)?)?;
+            let before = shown(&account);
             if let Some(status) = change.status.filter(|status| *status != account.status) {
                 account.status = allowed(&account, status, by_parent)?;
             }
@@ -73,6 +82,8 @@ impl Accounts {
                 }
             }
             store::save(tx, &master, &account, event_of(change.status))?;
+            let changed = audit::differences(&before, &shown(&account));
+            audit::note(tx, &actor, sid, ("account", "updated"), sid.into(), changed)?;
             Ok(existing(store::find(tx, &master, sid)?)?)
         };
         let changed = self.store().write(unit).await.map_err(|refusal: Refusal| refusal.into());
@@ -81,8 +92,12 @@ impl Accounts {
     }
 
     /// Gives an account a second token, in place of one that it may have had.
-    pub(crate) async fn make_secondary_token(&self, sid: AccountSid) -> Result<Account, ApiError> {
-        self.change_tokens(sid, |tx, account| {
+    pub(crate) async fn make_secondary_token(
+        &self,
+        sid: AccountSid,
+        actor: Actor,
+    ) -> Result<Account, ApiError> {
+        self.change_tokens(sid, (actor, "created"), |tx, account| {
             account.secondary_token = Some(Secret::new(tx.random().token()));
             Ok(())
         })
@@ -93,9 +108,10 @@ impl Accounts {
     pub(crate) async fn delete_secondary_token(
         &self,
         sid: AccountSid,
+        actor: Actor,
         missing: ApiError,
     ) -> Result<Account, ApiError> {
-        self.change_tokens(sid, move |_, account| {
+        self.change_tokens(sid, (actor, "deleted"), move |_, account| {
             account.secondary_token.take().map(|_| ()).ok_or(missing)
         })
         .await
@@ -105,10 +121,11 @@ impl Accounts {
     pub(crate) async fn promote_secondary_token(
         &self,
         sid: AccountSid,
+        actor: Actor,
         missing: ApiError,
     ) -> Result<Account, ApiError> {
         let promoted = self
-            .change_tokens(sid, move |_, account| {
+            .change_tokens(sid, (actor, "promoted"), move |_, account| {
                 account.auth_token = account.secondary_token.take().ok_or(missing)?;
                 Ok(())
             })
@@ -117,7 +134,12 @@ impl Accounts {
         Ok(promoted)
     }
 
-    async fn change_tokens<F>(&self, sid: AccountSid, change: F) -> Result<Account, ApiError>
+    async fn change_tokens<F>(
+        &self,
+        sid: AccountSid,
+        (actor, happened): (Actor, &'static str),
+        change: F,
+    ) -> Result<Account, ApiError>
     where
         F: FnOnce(&mut Tx<'_>, &mut Account) -> Result<(), ApiError> + Send + 'static,
     {
@@ -126,6 +148,7 @@ impl Accounts {
             let mut account = existing(store::find(tx, &master, sid)?)?;
             change(tx, &mut account)?;
             store::save(tx, &master, &account, store::TOKEN_CHANGED)?;
+            audit::note(tx, &actor, sid, ("auth-token", happened), sid.into(), json!({}))?;
             Ok(existing(store::find(tx, &master, sid)?)?)
         };
         let changed = self.store().write(unit).await.map_err(|refusal: Refusal| refusal.into());
@@ -152,6 +175,16 @@ impl Accounts {
         self.forget(sid);
         outcome
     }
+}
+
+/// What the audit trail shows of an account: no tokens.
+fn shown(account: &Account) -> Map<String, Value> {
+    let mut map = Map::new();
+    map.insert("friendly_name".to_owned(), account.friendly_name.as_str().into());
+    map.insert("status".to_owned(), account.status.name().into());
+    map.insert("at_most_once".to_owned(), account.at_most_once.into());
+    map.insert("credit".to_owned(), account.credit.into());
+    map
 }
 
 fn existing(found: Option<Account>) -> Result<Account, ApiError> {

@@ -1,6 +1,7 @@
 //! Accounts: who may do what. Every request passes here first.
 
 pub mod api;
+pub mod audit;
 pub(crate) mod authenticate;
 mod change;
 mod model;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::json;
 
+use crate::accounts::audit::Actor;
 use crate::accounts::{Account, Accounts, Permission, Verb};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 
@@ -25,19 +26,22 @@ pub(crate) fn routes(routes: &mut Routes, accounts: &Arc<Accounts>) {
 }
 
 async fn create(accounts: Arc<Accounts>, call: Call) -> ApiResult {
-    let account = accounts.make_secondary_token(call.caller.account_sid()).await?;
+    let account =
+        accounts.make_secondary_token(call.caller.account_sid(), Actor::of(&call)).await?;
     let token = account.secondary_token.as_ref().map(|token| token.expose().to_owned());
     Ok(Response::created(&view(&account, &call, "secondary_auth_token", token)))
 }
 
 async fn delete(accounts: Arc<Accounts>, call: Call) -> ApiResult {
-    accounts.delete_secondary_token(call.caller.account_sid(), call.request.not_found()).await?;
+    let (sid, missing) = (call.caller.account_sid(), call.request.not_found());
+    accounts.delete_secondary_token(sid, Actor::of(&call), missing).await?;
     Ok(Response::deleted())
 }
 
 async fn promote(accounts: Arc<Accounts>, call: Call) -> ApiResult {
     let sid = call.caller.account_sid();
-    let account = accounts.promote_secondary_token(sid, call.request.not_found()).await?;
+    let account =
+        accounts.promote_secondary_token(sid, Actor::of(&call), call.request.not_found()).await?;
     let token = Some(account.auth_token.expose().to_owned());
     Ok(Response::ok(&view(&account, &call, "auth_token", token)))
 }

@@ -6,6 +6,7 @@ use base::{ApiError, Currency, Instant, Money, code};
 use http::Method;
 use ring::digest;
 
+use crate::accounts::audit::Actor;
 use crate::accounts::{Kind, Permission, Verb, store_error};
 use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{ApiResult, Call, Request, Response, Routes};
@@ -259,7 +260,7 @@ async fn update(state: Arc<Messaging>, call: Call) -> ApiResult {
             let text = format!("Status '{other}' cannot be set; only 'canceled' can");
             return Err(ApiError::new(code::BAD_REQUEST, text));
         }
-        (None, Some("")) => state.redact(key).await?,
+        (None, Some("")) => state.redact(key, Actor::of(&call)).await?,
         (None, Some(_)) => {
             let text = "Body can only be set to the empty text, which redacts the message";
             return Err(ApiError::new(code::BAD_REQUEST, text));
@@ -278,7 +279,7 @@ async fn delete(state: Arc<Messaging>, call: Call) -> ApiResult {
         let text = "The message is still being sent; cancel it, or wait until it has been sent";
         return Err(ApiError::new(code::NOT_COMPLETE, text));
     }
-    state.remove(message.key).await?;
+    state.remove(message.key, Actor::of(&call)).await?;
     Ok(Response::deleted())
 }
 

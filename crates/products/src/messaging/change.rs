@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ::store::{NewEvent, StoreError, Tx};
 use base::{AnySid, ApiError, MediaSid};
 
+use crate::accounts::audit::{self, Actor};
 use crate::accounts::store_error;
 use crate::messaging::model::{Flags, Message, MessageKey, Status};
 use crate::messaging::{Messaging, media, store, work};
@@ -32,12 +33,17 @@ impl Messaging {
     }
 
     /// Destroys the key of a message's content, here and in what was recorded of its webhooks.
-    pub(super) async fn redact(&self, key: MessageKey) -> Result<Option<Message>, ApiError> {
+    pub(super) async fn redact(
+        &self,
+        key: MessageKey,
+        actor: Actor,
+    ) -> Result<Option<Message>, ApiError> {
         let context = Arc::clone(&self.context);
         let unit = move |tx: &mut Tx<'_>| {
             let Some(message) = store::find(tx, key)? else { return Ok(None) };
             let event = note(tx, &message, "messaging.message.redacted")?;
             store::redact(tx, key, event)?;
+            audited(tx, &actor, key, "redacted")?;
             drop_media(tx, &context, key)?;
             webhooks::store::redact(tx, AnySid::from(key.sid))?;
             store::find(tx, key)
@@ -46,11 +52,12 @@ impl Messaging {
     }
 
     /// Removes a message with its media.
-    pub(super) async fn remove(&self, key: MessageKey) -> Result<(), ApiError> {
+    pub(super) async fn remove(&self, key: MessageKey, actor: Actor) -> Result<(), ApiError> {
         let context = Arc::clone(&self.context);
         let unit = move |tx: &mut Tx<'_>| {
             if let Some(message) = store::find(tx, key)? {
                 note(tx, &message, "messaging.message.deleted")?;
+                audited(tx, &actor, key, "deleted")?;
             }
             drop_media(tx, &context, key)?;
             webhooks::store::redact(tx, AnySid::from(key.sid))?;
@@ -106,6 +113,17 @@ fn drop_media(tx: &mut Tx<'_>, context: &work::Context, key: MessageKey) -> Resu
     let (job, nudge) = (media::remove_later(tx, key, None)?, Arc::clone(&context.nudge));
     tx.after_commit(move || nudge(job));
     Ok(())
+}
+
+/// Who made content disappear is kept.
+fn audited(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    key: MessageKey,
+    happened: &'static str,
+) -> Result<(), StoreError> {
+    let nothing = serde_json::json!({});
+    audit::note(tx, actor, key.account, ("message", happened), key.sid.into(), nothing)
 }
 
 fn note(tx: &mut Tx<'_>, message: &Message, kind: &'static str) -> Result<(i64, i64), StoreError> {

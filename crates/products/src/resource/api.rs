@@ -7,6 +7,7 @@ use http::Method;
 use serde_json::{Map, Value};
 use store::{Reader, Store, StoreError, Tx};
 
+use crate::accounts::audit::{self, Actor};
 use crate::accounts::{Permission, Verb};
 use crate::gateway::page::{Paging, v1, v2010};
 use crate::gateway::{ApiResult, Call, Response, Routes};
@@ -55,6 +56,7 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
         return pretend(&shared, &call, resource).await;
     }
     let data = read_new(resource, &call.request.form)?;
+    let actor = Actor::of(&call);
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
@@ -67,6 +69,7 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
             rule(&mut Scene { tx, account, master: &master, params: &params }, &mut draft)?;
         }
         let document = sql::insert(tx, resource, &draft)?;
+        noted(tx, &actor, resource, None, Some(&document))?;
         Ok::<_, Refusal>((document, draft.shown_once))
     };
     let (document, shown_once) = shared.store.write(unit).await?;
@@ -140,6 +143,7 @@ pub async fn list_page(shared: Arc<Shared>, call: Call, resource: &'static Resou
 async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
     let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
     let changes = read(resource, &call.request.form, |field| field.update)?;
+    let actor = Actor::of(&call);
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
@@ -153,7 +157,9 @@ async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
             let account = &caller.account;
             rule(&mut Scene { tx, account, master: &master, params: &params }, &mut draft)?;
         }
-        sql::update(tx, resource, &before, &draft)
+        let document = sql::update(tx, resource, &before, &draft)?;
+        noted(tx, &actor, resource, Some(&before), Some(&document))?;
+        Ok::<_, Refusal>(document)
     };
     let document = shared.store.write(unit).await.map_err(ApiError::from)?;
     (shared.changed)(sid);
@@ -162,6 +168,7 @@ async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
 
 async fn delete(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
     let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
+    let actor = Actor::of(&call);
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
@@ -172,11 +179,33 @@ async fn delete(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
             rule(&mut Scene { tx, account, master: &master, params: &params }, &document)?;
         }
         sql::delete(tx, resource, &document)?;
+        noted(tx, &actor, resource, Some(&document), None)?;
         Ok::<_, Refusal>(())
     };
     shared.store.write(unit).await.map_err(ApiError::from)?;
     (shared.changed)(sid);
     Ok(Response::deleted())
+}
+
+/// Writes a change into the audit trail.
+fn noted(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    resource: &Resource,
+    before: Option<&Document>,
+    after: Option<&Document>,
+) -> Result<(), StoreError> {
+    let Some(subject) = after.or(before) else { return Ok(()) };
+    let view = |document: Option<&Document>| {
+        document.map(|document| document.view(resource)).unwrap_or_default()
+    };
+    let happened = match (before, after) {
+        (None, _) => "created",
+        (_, Some(_)) => "updated",
+        (_, None) => "deleted",
+    };
+    let changed = audit::differences(&view(before), &view(after));
+    audit::note(tx, actor, subject.account, (resource.kind, happened), subject.sid, changed)
 }
 
 /// What test credentials make: an answer like any other, and nothing stored.

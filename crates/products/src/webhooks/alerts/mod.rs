@@ -4,13 +4,13 @@ mod notifications;
 mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::store::Store;
-use base::{ApiError, Instant, NotificationSid, code};
+use base::{ApiError, NotificationSid, code};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::accounts::audit::{day_end, instant};
 use crate::accounts::{Permission, Verb, store_error};
 use crate::gateway::page::{Paging, v1};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
@@ -49,18 +49,6 @@ fn level(text: &str) -> Result<bool, ApiError> {
         "warning" => Ok(true),
         _ => Err(ApiError::new(code::BAD_REQUEST, "LogLevel must be error or warning")),
     }
-}
-
-fn instant(name: &str, text: &str) -> Result<Instant, ApiError> {
-    Instant::parse_date(text)
-        .map_err(|error| ApiError::new(code::BAD_REQUEST, format!("{name}: {error}")))
-}
-
-/// The end of a day, or the instant that is given.
-fn day_end(name: &str, text: &str) -> Result<Instant, ApiError> {
-    let at = instant(name, text)?;
-    let day = Duration::from_secs(24 * 60 * 60);
-    Ok(if Instant::is_day(text) { at + day } else { at })
 }
 
 /// The alert that a request names.

@@ -6,11 +6,12 @@ use std::time::Duration;
 use base::{ApiError, Instant, code};
 use serde_json::{Value, json};
 
+use crate::accounts::audit::{day_end, instant};
 use crate::accounts::store_error;
 use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{ApiResult, Call, Response};
 use crate::webhooks::alerts::store::{self, Alert, Filter};
-use crate::webhooks::alerts::{Alerts, day_end, found, instant};
+use crate::webhooks::alerts::{Alerts, found};
 
 /// `Log` is 0 for errors, 1 for warnings; `MessageDate`, and with `<` or `>` before and after it.
 pub(super) async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
