@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::{Request, Response as HttpResponse, StatusCode};
 use net::{Body, Client, ClientConfig, Clock, Guard, ServerConfig, Service, SystemClock};
 use products::accounts::{self, Accounts};
-use products::gateway::{Gateway, RateLimit, Response};
+use products::gateway::{Gateway, RateLimit, RequestLog, Response};
 use products::live::Live;
 use products::numbers;
 use products::webhooks::relay::Relay;
@@ -108,10 +108,12 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     let address = format!("http://{}", listener.local_addr()?);
     let public_url = settings.public_url.clone().unwrap_or_else(|| address.clone());
     let live = Live::new(stopped.clone());
-    let (routes, carriers) = wiring::join(&parts, &settings, mode, &public_url, &live)?;
+    let log = Arc::new(RequestLog::default());
+    let (mut routes, carriers) = wiring::join(&parts, &settings, mode, &public_url, &live)?;
+    products::gateway::log::routes(&mut routes, &log);
     let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
-    let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock);
+    let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock, log);
     let link = match mode {
         Mode::Dev => Some(parts.accounts.make_link(pairs.main.sid).await?),
         Mode::Serve => None,

@@ -55,6 +55,11 @@ fn every_change_is_in_the_audit_trail() {
 }
 
 #[test]
+fn what_is_kept_and_what_was_asked() {
+    Trunkline::start(Engine::Sqlite).python("retention.py");
+}
+
+#[test]
 fn webhooks_come_to_a_laptop() {
     Trunkline::start(Engine::Sqlite).python("listen.py");
 }

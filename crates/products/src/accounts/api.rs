@@ -10,7 +10,7 @@ use crate::accounts::audit::Actor;
 use crate::accounts::change::{BAD_STATUS, Change};
 use crate::accounts::store::Filter;
 use crate::accounts::{
-    Account, Accounts, Permission, Status, Verb, store, store_error, tokens_api,
+    Account, Accounts, Permission, Retention, Status, Verb, store, store_error, tokens_api,
 };
 use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
@@ -100,10 +100,29 @@ async fn set(accounts: Arc<Accounts>, call: Call) -> ApiResult {
     let credit = credit
         .map_err(|_| ApiError::new(code::BAD_REQUEST, "Credit must be an amount like 100.00"))?;
     let credit = credit.map(|credit| credit.micros);
-    let change = Change { at_most_once, credit, ..Change::default() };
+    let kept = call.caller.account.retention;
+    let retention = Retention {
+        messages: days(&call, "RetainMessages", kept.messages)?,
+        alerts: days(&call, "RetainAlerts", kept.alerts)?,
+    };
+    let retention = Some(retention);
+    let change = Change { at_most_once, credit, retention, ..Change::default() };
     let sid = call.caller.account_sid();
     let changed = accounts.change(sid, false, change, Actor::of(&call)).await?;
     Ok(settings(&changed))
+}
+
+/// Days for which something is kept; 0 for ever.
+fn days(call: &Call, name: &str, before: Option<u32>) -> Result<Option<u32>, ApiError> {
+    match call.request.form.get(name).map(str::parse::<u32>) {
+        None => Ok(before),
+        Some(Ok(0)) => Ok(None),
+        Some(Ok(days)) if days <= 36_500 => Ok(Some(days)),
+        Some(_) => {
+            let text = format!("{name} must be a number of days from 0 (for ever) to 36500");
+            Err(ApiError::new(code::BAD_REQUEST, text))
+        }
+    }
 }
 
 fn settings(account: &Account) -> Response {
@@ -113,6 +132,8 @@ fn settings(account: &Account) -> Response {
         "account_sid": sid,
         "at_most_once": account.at_most_once,
         "credit": credit.to_string(),
+        "retain_messages": account.retention.messages,
+        "retain_alerts": account.retention.alerts,
     }))
 }
 

@@ -6,7 +6,7 @@ use base::{AccountSid, ApiError, Secret};
 use serde_json::{Map, Value, json};
 
 use crate::accounts::audit::{self, Actor};
-use crate::accounts::{Account, Accounts, Credentials, Kind, Status, store};
+use crate::accounts::{Account, Accounts, Credentials, Kind, Retention, Status, store};
 use crate::resource::Refusal;
 
 /// What else ends with a closed account, in the same transaction: products that hold something
@@ -27,6 +27,7 @@ pub(crate) struct Change {
     pub(crate) status: Option<Status>,
     pub(crate) at_most_once: Option<bool>,
     pub(crate) credit: Option<i64>,
+    pub(crate) retention: Option<Retention>,
 }
 
 impl Accounts {
@@ -76,6 +77,7 @@ impl Accounts {
             }
             account.at_most_once = change.at_most_once.unwrap_or(account.at_most_once);
             account.credit = change.credit.unwrap_or(account.credit);
+            account.retention = change.retention.unwrap_or(account.retention);
             if change.status == Some(Status::Closed) {
                 for close in closing {
                     close(tx, sid)?;
@@ -184,6 +186,8 @@ fn shown(account: &Account) -> Map<String, Value> {
     map.insert("status".to_owned(), account.status.name().into());
     map.insert("at_most_once".to_owned(), account.at_most_once.into());
     map.insert("credit".to_owned(), account.credit.into());
+    map.insert("retain_messages".to_owned(), account.retention.messages.into());
+    map.insert("retain_alerts".to_owned(), account.retention.alerts.into());
     map
 }
 

@@ -20,7 +20,7 @@ use base::{AccountSid, ApiError, Instant, KeySid, MasterKey, RequestSid, Secret}
 use machine::Random;
 
 pub use change::Closing;
-pub use model::{Account, Caller, Key, KeyKind, Kind, Principal, Status};
+pub use model::{Account, Caller, Key, KeyKind, Kind, Principal, Retention, Status};
 pub use permission::{Permission, Verb};
 pub use sessions::Session;
 

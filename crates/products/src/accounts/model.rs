@@ -52,6 +52,15 @@ impl Kind {
     }
 }
 
+/// How many days an account keeps things; `None` for ever.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Retention {
+    /// Messages that have come to an end, with their media and webhooks.
+    pub messages: Option<u32>,
+    /// Alerts.
+    pub alerts: Option<u32>,
+}
+
 /// An account, as every request needs it.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -74,6 +83,8 @@ pub struct Account {
     pub at_most_once: bool,
     /// What it has paid in, in millionths of the currency; its balance is this less its usage.
     pub credit: i64,
+    /// How long it keeps things.
+    pub retention: Retention,
     /// When it was made.
     pub created_at: Instant,
     /// When it was changed last.

@@ -4,7 +4,7 @@ use ::store::{Migration, NewEvent, Query, Row, StoreError, Tx, Value};
 use base::{AccountSid, AnySid, Instant, KeySid, MasterKey, Secret, Sid};
 
 use crate::accounts::sessions::Opens;
-use crate::accounts::{Account, Credentials, Key, KeyKind, Kind, Status, resources};
+use crate::accounts::{Account, Credentials, Key, KeyKind, Kind, Retention, Status, resources};
 use crate::resource;
 
 /// The tables of this product.
@@ -54,13 +54,21 @@ pub const MIGRATIONS: &[Migration] = &[
         name: "accounts/4",
         sql: "ALTER TABLE accounts ADD COLUMN credit {int} NOT NULL DEFAULT 0;",
     },
+    Migration {
+        name: "accounts/5",
+        sql: "
+        ALTER TABLE accounts ADD COLUMN retain_messages {int} NOT NULL DEFAULT 0;
+        ALTER TABLE accounts ADD COLUMN retain_alerts {int} NOT NULL DEFAULT 0;
+        ",
+    },
 ];
 
 /// An account has another token than before.
 pub const TOKEN_CHANGED: &str = "accounts.auth_token.changed";
 
 const COLUMNS: &str = "sid, parent, friendly_name, status, kind, auth_token, secondary_token, \
-                       created_at, updated_at, event, event_seq, at_most_once, credit";
+                       created_at, updated_at, event, event_seq, at_most_once, credit, \
+                       retain_messages, retain_alerts";
 
 /// The account with this SID.
 pub fn find(
@@ -171,8 +179,8 @@ pub fn save(
     let now = tx.now();
     tx.execute(
         "UPDATE accounts SET friendly_name = ?, status = ?, kind = ?, auth_token = ?, \
-         secondary_token = ?, at_most_once = ?, credit = ?, updated_at = ?, event = ?, \
-         event_seq = ? WHERE sid = ?",
+         secondary_token = ?, at_most_once = ?, credit = ?, retain_messages = ?, \
+         retain_alerts = ?, updated_at = ?, event = ?, event_seq = ? WHERE sid = ?",
         &[
             (&account.friendly_name).into(),
             status_number(account.status).into(),
@@ -181,6 +189,8 @@ pub fn save(
             secondary.as_ref().into(),
             account.at_most_once.into(),
             account.credit.into(),
+            account.retention.messages.unwrap_or(0).into(),
+            account.retention.alerts.unwrap_or(0).into(),
             now.into(),
             event.into(),
             (account.event.1 + 1).into(),
@@ -218,6 +228,21 @@ pub fn family(
     sql.push_str(if forward { " ORDER BY sid DESC" } else { " ORDER BY sid" });
     sql.push_str(&format!(" LIMIT {limit}"));
     query.rows(&sql, &params, |row| from_row(row, master))
+}
+
+/// Accounts that don't keep everything for ever.
+pub fn retaining(query: &mut impl Query) -> Result<Vec<(AccountSid, Retention)>, StoreError> {
+    let sql = "SELECT sid, retain_messages, retain_alerts FROM accounts \
+               WHERE retain_messages > 0 OR retain_alerts > 0 ORDER BY sid";
+    query.rows(sql, &[], |row| {
+        let retention = Retention { messages: days(row.int(1)?), alerts: days(row.int(2)?) };
+        Ok((row.sid(0)?, retention))
+    })
+}
+
+/// Zero days mean for ever.
+fn days(stored: i64) -> Option<u32> {
+    u32::try_from(stored).ok().filter(|days| *days > 0)
 }
 
 /// The subaccounts of an account.
@@ -286,6 +311,7 @@ fn from_row(row: &Row<'_>, master: &MasterKey) -> Result<Account, StoreError> {
         auth_token: unseal(master, sid.bytes(), &row.blob(5)?)?,
         at_most_once: row.bool(11)?,
         credit: row.int(12)?,
+        retention: Retention { messages: days(row.int(13)?), alerts: days(row.int(14)?) },
         secondary_token: second.map(|sealed| unseal(master, sid.bytes(), &sealed)).transpose()?,
         created_at: row.instant(7)?,
         updated_at: row.instant(8)?,

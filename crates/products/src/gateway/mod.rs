@@ -3,6 +3,7 @@
 
 pub mod health;
 mod limit;
+pub mod log;
 pub mod page;
 mod place;
 mod request;
@@ -13,12 +14,14 @@ mod unimplemented;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use base::{ApiError, Params, RequestSid, code};
+use base::{AccountSid, ApiError, Params, RequestSid, code};
 use bytes::Bytes;
 use http::{Method, header};
 use net::Body;
 
 pub use limit::RateLimit;
+use log::Entry;
+pub use log::RequestLog;
 pub use place::{Place, find as find_place};
 pub use request::{Call, Request};
 pub use response::{ApiResult, Response};
@@ -38,6 +41,7 @@ pub struct Gateway {
     limit: RateLimit,
     operations: Operations,
     clock: Arc<dyn net::Clock>,
+    log: Arc<RequestLog>,
 }
 
 impl Gateway {
@@ -47,8 +51,9 @@ impl Gateway {
         accounts: Arc<Accounts>,
         limit: RateLimit,
         clock: Arc<dyn net::Clock>,
+        log: Arc<RequestLog>,
     ) -> Self {
-        Self { routes, accounts, limit, operations: Operations::load(), clock }
+        Self { routes, accounts, limit, operations: Operations::load(), clock, log }
     }
 
     /// The route table.
@@ -65,14 +70,21 @@ impl Gateway {
     ) -> http::Response<Body> {
         let head = request.method() == Method::HEAD;
         let by_page = request.headers().contains_key("sec-fetch-mode");
-        let outcome = self.answer(scheme, request, peer).await;
+        let (started, mut asked) = (std::time::Instant::now(), None);
+        let outcome = self.answer(scheme, request, peer, &mut asked).await;
+        let refused = outcome.as_ref().err().map_or(0, |error| error.code);
         let response = outcome.unwrap_or_else(|error| {
             if error.status >= 500 {
                 tracing::error!(code = error.code, message = %error.message, "a request failed");
             }
             Response::of_error(&error)
         });
-        let id: RequestSid = self.accounts.request_sid(self.clock.now());
+        let at = self.clock.now();
+        let id: RequestSid = self.accounts.request_sid(at);
+        if let Some((account, method, path)) = asked {
+            let (status, took) = (response.status.as_u16(), started.elapsed());
+            self.log.add(Entry { id, account, at, method, path, status, code: refused, took });
+        }
         let mut response = response.with("twilio-request-id", id.to_string()).into_http();
         if by_page {
             // A browser would ask for a name and a password of its own; the page has a form.
@@ -89,6 +101,7 @@ impl Gateway {
         scheme: &str,
         request: http::Request<Bytes>,
         peer: SocketAddr,
+        asked: &mut Option<(AccountSid, Method, String)>,
     ) -> ApiResult {
         let (parts, body) = request.into_parts();
         let host = parts
@@ -115,6 +128,7 @@ impl Gateway {
             Endpoint::Open(handler) => handler(request).await,
             Endpoint::Guarded(permission, handler) => {
                 let caller = self.accounts.authenticate(&request).await?;
+                *asked = Some((caller.account.sid, request.method.clone(), request.path.clone()));
                 self.limit.take(caller.account.sid, self.clock.now())?;
                 caller.require(*permission)?;
                 handler(Call { caller, request }).await

@@ -106,7 +106,11 @@ impl Messaging {
 }
 
 /// Removes the media files of a message: the rows now, the blobs soon after.
-fn drop_media(tx: &mut Tx<'_>, context: &work::Context, key: MessageKey) -> Result<(), StoreError> {
+pub(super) fn drop_media(
+    tx: &mut Tx<'_>,
+    context: &work::Context,
+    key: MessageKey,
+) -> Result<(), StoreError> {
     if store::delete_media(tx, key, None)? == 0 {
         return Ok(());
     }
@@ -126,7 +130,11 @@ fn audited(
     audit::note(tx, actor, key.account, ("message", happened), key.sid.into(), nothing)
 }
 
-fn note(tx: &mut Tx<'_>, message: &Message, kind: &'static str) -> Result<(i64, i64), StoreError> {
+pub(super) fn note(
+    tx: &mut Tx<'_>,
+    message: &Message,
+    kind: &'static str,
+) -> Result<(i64, i64), StoreError> {
     let seq = message.event.1 + 1;
     let id = tx.emit(NewEvent {
         account: message.key.account,

@@ -10,6 +10,7 @@ mod magic;
 mod media;
 pub mod model;
 pub(crate) mod opt_words;
+mod retention;
 pub mod rules;
 pub mod store;
 mod timeline;
@@ -162,6 +163,9 @@ impl Messaging {
             });
             if let Err(error) = swept.await {
                 tracing::warn!(%error, "old receipts could not be forgotten");
+            }
+            if let Err(error) = self.forget_old(now).await {
+                tracing::warn!(%error, "what is kept long enough could not be forgotten");
             }
             self.clock.sleep_until(now + SWEEP_EVERY).await;
         }

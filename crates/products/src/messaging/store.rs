@@ -12,7 +12,7 @@ mod uncertain;
 pub use consent::{has_opt_outs, opt_in, opt_out, opted_out};
 pub use idempotency::{forget_idempotent, idempotent, remember_idempotent};
 pub use inbound_parts::{InboundPart, insert_part, parts_from, remove_parts};
-pub use list::{Filter, list};
+pub use list::{Filter, ended_before, list};
 pub use media::{Media, delete_media, insert_media, media_kept, media_of};
 pub use queues::*;
 pub use segments::*;

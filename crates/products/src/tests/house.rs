@@ -70,7 +70,8 @@ impl House {
             accounts.ensure(who.clone(), true, Kind::Full, "x").await.expect("an account");
         }
         let routes = routes(&store, &master, &accounts, &clock);
-        let gateway = Gateway::new(routes, Arc::clone(&accounts), RateLimit::new(0), clock);
+        let gateway =
+            Gateway::new(routes, Arc::clone(&accounts), RateLimit::new(0), clock, Arc::default());
         Self { gateway, store, owner, stranger, accounts, folder }
     }
 
@@ -164,6 +165,7 @@ fn routes(
     };
     webhooks::api::routes(&mut routes, &Arc::new(deliveries));
     webhooks::relay::routes(&mut routes, &Arc::default());
+    gateway::log::routes(&mut routes, &Arc::default());
     gateway::health::routes(&mut routes, &Arc::new(store.clone()));
     let console = console::Console {
         accounts: Arc::clone(accounts),

@@ -353,6 +353,14 @@ pub fn redact(tx: &mut Tx<'_>, object: AnySid) -> Result<(), StoreError> {
     Ok(())
 }
 
+/// Forgets an object's deliveries and their tries.
+pub fn forget(tx: &mut Tx<'_>, object: AnySid) -> Result<(), StoreError> {
+    let object = object.to_bytes18();
+    tx.execute("DELETE FROM delivery_attempts WHERE object = ?", &[(&object).into()])?;
+    tx.execute("DELETE FROM deliveries WHERE object = ?", &[(&object).into()])?;
+    Ok(())
+}
+
 fn from_row(row: &Row<'_>, master: &MasterKey) -> Result<Delivery, StoreError> {
     let sealed = row.blob(4)?;
     let salt: Option<[u8; 16]> = row.blob_or_null(5)?.and_then(|salt| salt.try_into().ok());

@@ -4,7 +4,7 @@ use ::store::{Query, StoreError, Value};
 use base::{AccountSid, Instant, MessageSid, Sid};
 
 use super::{COLUMNS, from_row};
-use crate::messaging::model::Message;
+use crate::messaging::model::{Message, Status};
 
 /// Which messages a list shows.
 #[derive(Clone, Debug, Default)]
@@ -55,4 +55,31 @@ pub fn list(
     sql.push_str(if forward { " ORDER BY sid DESC" } else { " ORDER BY sid" });
     sql.push_str(&format!(" LIMIT {limit}"));
     query.rows(&sql, &params, from_row)
+}
+
+/// An account's oldest messages from before an instant that have come to an end, in order.
+pub fn ended_before(
+    query: &mut impl Query,
+    account: AccountSid,
+    before: Instant,
+    limit: u32,
+) -> Result<Vec<Message>, StoreError> {
+    // SIDs begin with their instant: a range of them is a range of time.
+    let end = MessageSid::new(before, [0; 10]).bytes();
+    let ended = [
+        Status::Delivered,
+        Status::Undelivered,
+        Status::Failed,
+        Status::Canceled,
+        Status::Received,
+        Status::Read,
+        // Its receipt never came.
+        Status::Sent,
+    ];
+    let ended = ended.map(|status| status.number().to_string()).join(", ");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM messages WHERE account = ? AND sid < ? AND status IN ({ended}) \
+         ORDER BY sid LIMIT {limit}"
+    );
+    query.rows(&sql, &[(&account.bytes()).into(), (&end).into()], from_row)
 }

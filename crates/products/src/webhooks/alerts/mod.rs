@@ -16,7 +16,7 @@ use crate::gateway::page::{Paging, v1};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::webhooks::alerts::store::{Alert, Filter};
 
-pub use store::{MIGRATIONS, NewAlert, raise};
+pub use store::{MIGRATIONS, NewAlert, forget, raise};
 
 /// What the routes reach.
 pub struct Alerts {

@@ -149,6 +149,13 @@ pub(super) fn list(
     query.rows(&sql, &params, from_row)
 }
 
+/// Forgets an account's alerts from before an instant.
+pub fn forget(tx: &mut Tx<'_>, account: AccountSid, before: Instant) -> Result<(), StoreError> {
+    let sql = "DELETE FROM alerts WHERE account = ? AND created_at < ?";
+    tx.execute(sql, &[(&account.bytes()).into(), before.into()])?;
+    Ok(())
+}
+
 /// One of an account's alerts.
 pub(super) fn find(
     query: &mut impl Query,
