@@ -1,6 +1,6 @@
 # Trunkline: the few commands there are. All logic is in scripts/ and xtask/.
 
-.PHONY: help run test bench lint fuzz fmt clean
+.PHONY: help run test bench lint fuzz api fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ lint: ## Format check, clippy, tidy, licences and advisories
 
 fuzz: ## Run the fuzz targets under libFuzzer for a minute (TARGET=all SECONDS=60)
 	@scripts/fuzz $(or $(TARGET),all) $(or $(SECONDS),60)
+
+api: ## Ask everything in our OpenAPI document at random for two minutes: no 5xx
+	@scripts/api 120
 
 fmt: ## Format the sources
 	@cargo fmt --all

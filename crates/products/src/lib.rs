@@ -13,6 +13,7 @@ pub mod jobs;
 pub mod live;
 pub mod messaging;
 pub mod numbers;
+pub mod openapi;
 pub mod resource;
 pub mod usage;
 pub mod webhooks;

@@ -111,6 +111,7 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     let log = Arc::new(RequestLog::default());
     let (mut routes, carriers) = wiring::join(&parts, &settings, mode, &public_url, &live)?;
     products::gateway::log::routes(&mut routes, &log);
+    products::openapi::routes(&mut routes);
     let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock, log);
