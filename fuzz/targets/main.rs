@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 16] = [
+const TARGETS: [(&str, Target); 17] = [
     ("params", base::fuzz::params),
     ("address", base::fuzz::address),
     ("scalars", base::fuzz::scalars),
@@ -24,6 +24,7 @@ const TARGETS: [(&str, Target); 16] = [
     ("page_token", products::fuzz::page_token),
     ("webhook_url", products::fuzz::webhook_url),
     ("texts", products::fuzz::texts),
+    ("edges", products::fuzz::edges),
     ("all", all),
 ];
 

@@ -1,9 +1,12 @@
 //! What a fuzzer calls: whatever strangers and tenants send that products themselves parse.
 
 use crate::accounts::authenticate::parse_basic;
+use crate::console::stream;
 use crate::gateway::{find_place, page::Cursor};
+use crate::messaging::media::inlined;
 use crate::messaging::{api, opt_words};
 use crate::numbers::import;
+use crate::usage::period;
 use crate::webhooks::overrides;
 
 /// `Authorization` headers.
@@ -47,6 +50,19 @@ pub fn webhook_url(data: &[u8]) {
     }
 }
 
+/// Ids of streams, media that come with a message, days of usage.
+pub fn edges(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    assert!(stream::parse(&text).len() <= 64, "bounded");
+    if let Some((_, content)) = inlined(&text) {
+        assert!(!content.is_empty() && content.len() <= text.len());
+    }
+    let now = base::Instant::from_secs(1_800_000_000);
+    if let Ok(day) = period::day("StartDate", &text, now) {
+        assert!(base::Instant::is_day(&day), "{day}");
+    }
+}
+
 /// Texts that may be STOP, START or HELP; files of numbers.
 pub fn texts(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
@@ -85,6 +101,18 @@ mod tests {
             b"http://a.example/%ff#rp=all&edge=dublin",
         ];
         mutations(&seeds, ROUNDS, super::webhook_url);
+    }
+
+    #[test]
+    fn mutated_edges_are_taken_or_refused() {
+        let seeds: [&[u8]; 5] = [
+            b"1099511627781,2199023255559",
+            b"image/png;base64,iVBORw0KGgo=",
+            b"-30days",
+            b"2026-11-24",
+            b"-1days",
+        ];
+        mutations(&seeds, ROUNDS, super::edges);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 mod pages;
 mod registry;
 mod session;
-mod stream;
+pub(crate) mod stream;
 
 use std::sync::Arc;
 

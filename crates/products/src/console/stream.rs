@@ -57,7 +57,7 @@ impl Drop for Place {
 }
 
 /// Where a stream is in each lane: the last event that it has seen.
-type Cursors = BTreeMap<u32, i64>;
+pub(crate) type Cursors = BTreeMap<u32, i64>;
 
 /// Opens a stream.
 pub(super) async fn open(state: Arc<Console>, call: Call) -> ApiResult {
@@ -80,7 +80,7 @@ pub(super) async fn open(state: Arc<Console>, call: Call) -> ApiResult {
 }
 
 /// The cursors of an id. What is no such id begins at the end.
-fn parse(id: &str) -> Cursors {
+pub(crate) fn parse(id: &str) -> Cursors {
     let numbers = id.split(',').take(64).filter_map(|number| number.parse::<i64>().ok());
     let positive = numbers.filter(|number| *number > 0);
     positive.map(|number| (Lane::of_event(number).0, number)).collect()

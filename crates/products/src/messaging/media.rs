@@ -211,7 +211,7 @@ impl Messaging {
 
 /// Type and content of a `data:` address (RFC 2397), in base64: what carriers hand over with a
 /// message that comes in.
-fn inlined(rest: &str) -> Option<(String, Bytes)> {
+pub(crate) fn inlined(rest: &str) -> Option<(String, Bytes)> {
     let (kind, data) = rest.split_once(',')?;
     let kind = kind.strip_suffix(";base64")?;
     let content = BASE64_STANDARD.decode(data).ok().filter(|content| !content.is_empty())?;

@@ -7,7 +7,7 @@ mod exchange;
 mod inbound;
 mod lanes;
 mod magic;
-mod media;
+pub(crate) mod media;
 pub mod model;
 pub(crate) mod opt_words;
 mod retention;

@@ -1,7 +1,7 @@
 //! Usage: what an account has used, and what it costs.
 
 mod categories;
-mod period;
+pub(crate) mod period;
 pub mod records;
 pub(crate) mod store;
 pub mod triggers;

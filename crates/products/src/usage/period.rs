@@ -52,7 +52,7 @@ pub(super) struct Asked {
 }
 
 /// Reads `StartDate` or `EndDate`: a day, or an offset from today like `-30days`.
-pub(super) fn day(name: &str, text: &str, now: Instant) -> Result<String, ApiError> {
+pub(crate) fn day(name: &str, text: &str, now: Instant) -> Result<String, ApiError> {
     let offset = text.strip_prefix('-').and_then(|rest| rest.strip_suffix("days"));
     let offset = offset.and_then(|days| days.parse::<u32>().ok()).filter(|days| *days < 36_600);
     if let Some(days) = offset {
