@@ -2,6 +2,7 @@
 
 mod console;
 mod crash;
+mod examples;
 mod harness;
 mod sdk;
 mod signature;
