@@ -55,7 +55,11 @@ fn read(root: &Path) -> Outcome<Tree> {
         return Err("git ls-files failed: tidy needs a checkout".into());
     }
     let listed = String::from_utf8(output.stdout)?;
-    let read = |path: &str| Some((path.to_owned(), std::fs::read_to_string(root.join(path)).ok()?));
+    // A picture has no lines to be looked at, but may be led to.
+    let read = |path: &str| {
+        let octets = std::fs::read(root.join(path)).ok()?;
+        Some((path.to_owned(), String::from_utf8(octets).unwrap_or_default()))
+    };
     Ok(listed.lines().filter_map(read).collect())
 }
 
