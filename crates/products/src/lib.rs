@@ -1,12 +1,13 @@
 //! The products, a folder each, and what they share: the gateway and the registry.
 //!
 //! Calls go left, news goes right as events: `accounts` ← `webhooks`, `numbers`, `carriers` ←
-//! `messaging`. `dev` stands beside them and is mounted by the development mode alone.
+//! `messaging` ← `events`. `dev` stands beside them and is mounted by the development mode alone.
 
 pub mod accounts;
 pub mod carriers;
 pub mod console;
 pub mod dev;
+pub mod events;
 pub mod fuzz;
 pub mod gateway;
 pub mod jobs;
@@ -34,6 +35,7 @@ pub fn migrations() -> Vec<Migration> {
         carriers::sim::MIGRATIONS,
         usage::MIGRATIONS,
         messaging::MIGRATIONS,
+        events::MIGRATIONS,
     ]
     .concat()
 }
@@ -44,7 +46,9 @@ pub fn declared() -> impl Iterator<Item = &'static resource::Resource> {
         .into_iter()
         .chain(numbers::resources::RESOURCES)
         .chain(usage::triggers::RESOURCES)
+        .chain(events::resources::RESOURCES)
 }
 
 /// What ends with a closed account, product by product.
-pub const CLOSING: &[accounts::Closing] = &[numbers::resources::release_all];
+pub const CLOSING: &[accounts::Closing] =
+    &[numbers::resources::release_all, events::resources::end_all];

@@ -14,7 +14,7 @@ use products::live::Live;
 use products::messaging::{self, Messaging, Prices, work::Context};
 use products::resource::Shared;
 use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
-use products::{accounts, dev, numbers, usage};
+use products::{accounts, dev, events, numbers, usage};
 
 use crate::carriers::{self, Configured};
 use crate::install::{Mode, Parts, StartError};
@@ -74,6 +74,7 @@ pub fn join(
     tokio::spawn(Arc::clone(&messaging).sweep());
     let outbox = Arc::new(Outbox::new(Arc::clone(&parts.master), hooks.handover()));
     tokio::spawn(usage::triggers::run(parts.store.clone(), outbox, Arc::clone(&clock)));
+    tokio::spawn(events::run(streams(parts, settings, public_url)?));
     let handlers = messaging.handlers();
     tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));
     let worker = WorkerConfig {
@@ -89,6 +90,23 @@ pub fn join(
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
     Ok((routes, carriers))
+}
+
+/// What tells sinks of events.
+fn streams(
+    parts: &Parts,
+    settings: &Settings,
+    public_url: &str,
+) -> Result<events::WorkerConfig, StartError> {
+    Ok(events::WorkerConfig {
+        store: parts.store.clone(),
+        accounts: Arc::clone(&parts.accounts),
+        client: Arc::clone(&parts.client),
+        relay: Arc::clone(&parts.relay),
+        clock: Arc::clone(&parts.clock) as Arc<dyn Clock>,
+        node: secrets::node(&settings.data)?,
+        root: format!("{public_url}/events"),
+    })
 }
 
 /// Every route of the installation; those of development where there are handsets to reach.
@@ -155,6 +173,7 @@ fn declare(parts: &Parts, routes: &mut Routes) {
     accounts::api::routes(routes, &parts.accounts);
     accounts::audit::routes(routes, &Arc::new(parts.store.clone()));
     usage::records::routes(routes, &Arc::new(parts.store.clone()));
+    events::api::routes(routes, &Arc::new(parts.store.clone()));
     let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });
     webhooks::alerts::routes(routes, &alerts);
 }

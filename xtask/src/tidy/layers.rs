@@ -14,8 +14,17 @@ const FLOORS: &[&[&str]] = &[
 ];
 
 /// The products, left to right: calls go left.
-const PRODUCTS: &[&str] =
-    &["accounts", "webhooks", "numbers", "carriers", "usage", "messaging", "console", "dev"];
+const PRODUCTS: &[&str] = &[
+    "accounts",
+    "webhooks",
+    "numbers",
+    "carriers",
+    "usage",
+    "messaging",
+    "events",
+    "console",
+    "dev",
+];
 
 fn floor(name: &str) -> Option<usize> {
     FLOORS.iter().position(|names| names.contains(&name))

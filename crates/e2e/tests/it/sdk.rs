@@ -60,6 +60,24 @@ fn what_is_kept_and_what_was_asked() {
 }
 
 #[test]
+fn events_come_to_their_sinks_on_both_engines() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        Trunkline::start(engine).python("events.py");
+    }
+}
+
+#[test]
+fn events_survive_a_kill_on_both_engines() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut trunkline = Trunkline::start(engine);
+        trunkline.python("events_kill.py");
+        trunkline.kill();
+        trunkline.restart();
+        trunkline.python("events_kill.py");
+    }
+}
+
+#[test]
 fn webhooks_come_to_a_laptop() {
     Trunkline::start(Engine::Sqlite).python("listen.py");
 }

@@ -57,6 +57,7 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
     }
     let data = read_new(resource, &call.request.form)?;
     let actor = Actor::of(&call);
+    let root = call.request.place.root;
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
@@ -77,7 +78,7 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
     for (name, value) in shown_once {
         json.insert(name.to_owned(), value.into());
     }
-    Ok(Response::created(&Value::Object(json)))
+    Ok(Response::created(&rooted(Value::Object(json), &root)))
 }
 
 async fn fetch(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
@@ -88,7 +89,22 @@ async fn fetch(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> 
         found.map(|document| shown(reader, resource, &document, now)).transpose()
     });
     let found = read.await.map_err(crate::accounts::store_error)?;
-    Ok(Response::ok(&found.ok_or_else(|| call.request.not_found())?))
+    let found = found.ok_or_else(|| call.request.not_found())?;
+    Ok(Response::ok(&rooted(found, &call.request.place.root)))
+}
+
+/// A view whose addresses begin with the root that the caller used, as the newer hosts write them.
+fn rooted(mut json: Value, root: &str) -> Value {
+    let put = |address: &mut Value| {
+        if let Some(path) = address.as_str().filter(|path| path.starts_with('/')) {
+            *address = format!("{root}{path}").into();
+        }
+    };
+    json.get_mut("url").map(put);
+    if let Some(links) = json.get_mut("links").and_then(Value::as_object_mut) {
+        links.values_mut().for_each(put);
+    }
+    json
 }
 
 /// A document as it is shown, with what other tables know of it.
@@ -135,7 +151,11 @@ pub async fn list_page(shared: Arc<Shared>, call: Call, resource: &'static Resou
         found.into_iter().map(show).collect::<Result<Vec<_>, _>>()
     });
     let documents = read.await.map_err(crate::accounts::store_error)?;
-    let page = paging.page(documents, |(sid, _)| sid.to_string(), |(_, json)| json.clone());
+    let page = paging.page(
+        documents,
+        |(sid, _)| sid.to_string(),
+        |(_, json)| rooted(json.clone(), &call.request.place.root),
+    );
     let style = if resource.host == "api" { v2010 } else { v1 };
     Ok(Response::ok(&style(&call.request, &paging, resource.list_key, page)))
 }
@@ -144,6 +164,7 @@ async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
     let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
     let changes = read(resource, &call.request.form, |field| field.update)?;
     let actor = Actor::of(&call);
+    let root = call.request.place.root;
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
@@ -163,7 +184,7 @@ async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
     };
     let document = shared.store.write(unit).await.map_err(ApiError::from)?;
     (shared.changed)(sid);
-    Ok(Response::ok(&Value::Object(document.view(resource))))
+    Ok(Response::ok(&rooted(Value::Object(document.view(resource)), &root)))
 }
 
 async fn delete(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {

@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 use crate::accounts::Verb;
 use crate::resource::{Document, Draft, Refusal, Scene};
 
+/// Octets of a field that holds JSON at most.
+const JSON_MAX: usize = 16 << 10;
+
 /// A declared resource.
 pub struct Resource {
     /// Its kind in the tables and in events: `application`.
@@ -136,7 +139,7 @@ pub enum Form {
     Phone,
     /// ISO 3166 code of a country.
     Country,
-    /// Any JSON; only rules write it.
+    /// Any JSON.
     Json,
 }
 
@@ -205,6 +208,11 @@ impl Field {
     /// A country.
     pub const fn country(name: &'static str) -> Self {
         Self::new(name, Form::Country, Fallback::Null)
+    }
+
+    /// An object or list, given as JSON text.
+    pub const fn json(name: &'static str) -> Self {
+        Self::new(name, Form::Json, Fallback::Null)
     }
 
     /// What only rules write.
@@ -303,7 +311,11 @@ impl Field {
                 Ok(text.to_ascii_uppercase().into())
             }
             Form::Country => refuse("must be a country code of two letters"),
-            Form::Json => refuse("cannot be set"),
+            Form::Json if text.len() > JSON_MAX => refuse("is too long"),
+            Form::Json => match serde_json::from_str(text) {
+                Ok(json @ (Value::Object(_) | Value::Array(_))) => Ok(json),
+                _ => refuse("is not a JSON object"),
+            },
         }
     }
 

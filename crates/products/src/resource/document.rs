@@ -123,4 +123,23 @@ impl Document {
         }
         json
     }
+
+    /// Turns a view into the shape of the newer hosts: dates in ISO 8601, its own address and
+    /// those of its subresources. The host's root is put before them when it is known.
+    pub fn as_newer(
+        &self,
+        resource: &Resource,
+        json: &mut Map<String, Value>,
+        links: &[(&str, &str)],
+    ) {
+        let url = format!("{}/{}", resource.path, self.sid);
+        let link =
+            |(name, path): &(&str, &str)| ((*name).to_owned(), format!("{url}{path}").into());
+        let links: Map<String, Value> = links.iter().map(link).collect();
+        json.remove("uri");
+        json.insert("date_created".into(), self.created_at.to_iso8601().into());
+        json.insert("date_updated".into(), self.updated_at.to_iso8601().into());
+        json.insert("links".into(), links.into());
+        json.insert("url".into(), url.into());
+    }
 }

@@ -17,6 +17,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("Keys policy", "shown on the iam host alone"),
     ("Keys secret", "a rule: make_secret"),
     ("SigningKeys secret", "a rule: make_secret"),
+    ("Subscriptions types", "a rule: subscribe"),
     ("Triggers recurring", "a choice without a default"),
     ("OutgoingCallerIds call_delay", "comes with voice: verification by a call"),
     ("OutgoingCallerIds extension", "comes with voice"),

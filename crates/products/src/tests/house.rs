@@ -22,7 +22,7 @@ use crate::live::Live;
 use crate::messaging::{self, Messaging, Prices, work::Context};
 use crate::resource::{self, Shared};
 use crate::webhooks::{Outbox, Webhooks};
-use crate::{console, declared, dev, gateway, numbers, usage, webhooks};
+use crate::{console, declared, dev, events, gateway, numbers, usage, webhooks};
 
 /// A whole installation without its listener and workers.
 pub(super) struct House {
@@ -154,6 +154,7 @@ fn routes(
     accounts::api::routes(&mut routes, accounts);
     accounts::audit::routes(&mut routes, &Arc::new(store.clone()));
     usage::records::routes(&mut routes, &Arc::new(store.clone()));
+    events::api::routes(&mut routes, &Arc::new(store.clone()));
     webhooks::alerts::routes(
         &mut routes,
         &Arc::new(webhooks::alerts::Alerts { store: store.clone() }),

@@ -32,8 +32,9 @@ fn filled(product: &str, path: &str, account: AccountSid) -> String {
 const FILES: &str = "/2010-04-01/Accounts/{AccountSid}/Messages/{Sid}/Media/{MediaSid}";
 
 /// Whether the process lives and is ready is asked by balancers, and tells nothing else. The
-/// console's page is the same for everybody, and its doors are where people sign in.
-const OPEN: [&str; 8] = [
+/// console's page is the same for everybody, and its doors are where people sign in. So are the
+/// schemas of events.
+const OPEN: [&str; 9] = [
     "/healthz",
     "/readyz",
     "/",
@@ -42,6 +43,7 @@ const OPEN: [&str; 8] = [
     "/console/{*path}",
     "/console/login",
     "/console/session",
+    "/schemas/{Id}/{SchemaVersion}",
 ];
 
 #[tokio::test]
