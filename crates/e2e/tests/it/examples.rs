@@ -1,0 +1,23 @@
+//! The worked examples of `examples/`, run as their READMEs say, under `trunkline run`.
+
+use crate::harness::{ACCOUNT, Engine, TOKEN, Trunkline, root};
+
+/// Drives one example from a handset's side.
+fn converse(name: &str) {
+    let trunkline = Trunkline::start(Engine::Sqlite);
+    let python = root().join(".tools/venv/bin/python").display().to_string();
+    let peer = root().join("crates/e2e/peers/python/examples.py").display().to_string();
+    let base = format!("BASE_URL={}", trunkline.address);
+    let (account, token) = (format!("ACCOUNT_SID={ACCOUNT}"), format!("AUTH_TOKEN={TOKEN}"));
+    trunkline.command(&["run", "--", "env", &base, &account, &token, &python, &peer, name]);
+}
+
+#[test]
+fn people_are_reminded_of_appointments_and_answer() {
+    converse("reminder");
+}
+
+#[test]
+fn tickets_are_opened_asked_for_and_closed() {
+    converse("desk");
+}
