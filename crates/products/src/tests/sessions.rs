@@ -63,6 +63,10 @@ async fn a_session_reads_and_changes_only_with_its_mark() {
     let other = format!("/2010-04-01/Accounts/{}/Messages.json", house.stranger.sid);
     let refused = house.send(with_cookie("GET", &other, &cookie), "").await;
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    // Webhooks are not carried away by a page that only has the cookie.
+    let listen = "/trunkline/v1/Listeners/Requests";
+    let refused = house.send(with_cookie("GET", listen, &cookie), "").await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
     // Another installation on this machine has another cookie.
     let elsewhere = Request::builder().uri(&list).header("host", "localhost:9090");
     let refused = house.send(elsewhere.header("cookie", &cookie), "").await;

@@ -14,7 +14,7 @@ use net::{Answer, Body, Client, Outbound, SendError};
 use serde_json::json;
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::accounts::{Permission, Verb};
+use crate::accounts::{Permission, Principal, Verb};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 
 /// Requests that may wait for a slow listener.
@@ -180,6 +180,10 @@ pub fn routes(routes: &mut Routes, relay: &Arc<Relay>) {
 
 /// Opens a listener: a stream of the account's webhooks from now on.
 fn open(relay: &Arc<Relay>, call: &Call) -> ApiResult {
+    // Another page on this machine can have a browser ask by the session's cookie.
+    if matches!(call.caller.principal, Principal::Session(_)) {
+        return Err(ApiError::forbidden("Listen with the account's credentials, not by a session"));
+    }
     let mut requests = relay.listen(call.caller.account_sid())?;
     let (chunks, body) = mpsc::channel(WAITING_MAX);
     let mut stopped = relay.stopped.clone();
