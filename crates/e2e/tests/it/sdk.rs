@@ -78,6 +78,11 @@ fn events_survive_a_kill_on_both_engines() {
 }
 
 #[test]
+fn credentials_are_kept_and_never_shown() {
+    Trunkline::start(Engine::Sqlite).python("credentials.py");
+}
+
+#[test]
 fn webhooks_come_to_a_laptop() {
     Trunkline::start(Engine::Sqlite).python("listen.py");
 }

@@ -7,7 +7,8 @@ use crate::accounts::{Verb, store};
 use crate::resource::{ALL, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
 
 /// Every declared resource of this product.
-pub static RESOURCES: [&Resource; 5] = [&APPLICATION, &ADDRESS, &KEY, &SIGNING_KEY, &IAM_KEY];
+pub static RESOURCES: [&Resource; 7] =
+    [&APPLICATION, &ADDRESS, &KEY, &SIGNING_KEY, &IAM_KEY, &PUBLIC_KEY, &AWS_CREDENTIAL];
 
 /// A set of addresses that several numbers share.
 pub static APPLICATION: Resource = Resource {
@@ -119,6 +120,74 @@ pub static IAM_KEY: Resource = Resource {
     rules: Rules { view: Some(with_policy), ..KEY.rules },
     ..KEY
 };
+
+/// The public half of a key pair of the account's.
+pub static PUBLIC_KEY: Resource = Resource {
+    kind: "public_key",
+    title: "PublicKey",
+    prefix: "CR",
+    host: "accounts",
+    path: "/v1/Credentials/PublicKeys",
+    list_key: "credentials",
+    permission: "accounts/public-keys",
+    operations: ALL,
+    fields: &[
+        Field::text("FriendlyName", 64).or_empty(),
+        Field::text("PublicKey", 8_192).required().create_only().hidden(),
+    ],
+    filters: &[],
+    unique: &[],
+    events: events!("accounts.public_key"),
+    rules: Rules { create: Some(check_public_key), view: Some(newer), ..Rules::NONE },
+};
+
+/// Credentials of the account's at AWS, sealed; they are never shown.
+pub static AWS_CREDENTIAL: Resource = Resource {
+    kind: "aws_credential",
+    title: "Aws",
+    path: "/v1/Credentials/AWS",
+    permission: "accounts/aws-credentials",
+    fields: &[
+        Field::text("FriendlyName", 64).or_empty(),
+        Field::text("Credentials", 512).required().create_only().hidden(),
+        Field::computed("CredentialsSealed").hidden(),
+    ],
+    events: events!("accounts.aws_credential"),
+    rules: Rules { create: Some(seal_credentials), view: Some(newer), ..Rules::NONE },
+    ..PUBLIC_KEY
+};
+
+fn newer(document: &Document, json: &mut Map<String, Value>) {
+    document.as_newer(&PUBLIC_KEY, json, &[]);
+    if document.data.contains_key("credentials_sealed") {
+        document.as_newer(&AWS_CREDENTIAL, json, &[]);
+    }
+    json.remove("links");
+}
+
+fn check_public_key(_: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    let key = draft.text("PublicKey").trim();
+    let framed =
+        key.starts_with("-----BEGIN PUBLIC KEY-----") && key.ends_with("-----END PUBLIC KEY-----");
+    if framed {
+        return Ok(());
+    }
+    let text = "PublicKey must be a PEM text that begins with -----BEGIN PUBLIC KEY-----";
+    Err(base::ApiError::new(code::BAD_REQUEST, text).into())
+}
+
+fn seal_credentials(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    let given = draft.text("Credentials").to_owned();
+    if given.split(':').filter(|part| !part.is_empty()).count() != 2 {
+        let text = "Credentials must be an access key and its secret: AKIA…:…";
+        return Err(base::ApiError::new(code::BAD_REQUEST, text).into());
+    }
+    let sealed = store::seal(scene.tx, scene.master, draft.sid.bytes, &Secret::new(given));
+    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+    draft.set("CredentialsSealed", hex);
+    draft.set("Credentials", Value::Null);
+    Ok(())
+}
 
 fn with_policy(document: &Document, json: &mut Map<String, Value>) {
     json.remove("uri");
