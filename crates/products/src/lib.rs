@@ -29,6 +29,7 @@ pub fn migrations() -> Vec<Migration> {
     [
         accounts::MIGRATIONS,
         accounts::audit::MIGRATIONS,
+        accounts::safe_list::MIGRATIONS,
         webhooks::store::MIGRATIONS,
         webhooks::alerts::MIGRATIONS,
         numbers::MIGRATIONS,

@@ -37,6 +37,13 @@ pub fn print(address: &str, others: &Others, hello: Option<&Hello<'_>>) {
     }
 }
 
+/// This program, as a shell in this folder would call it.
+fn program() -> String {
+    let Ok(own) = std::env::current_exe() else { return "trunkline".to_owned() };
+    let here = std::env::current_dir().unwrap_or_default();
+    own.strip_prefix(&here).unwrap_or(&own).display().to_string()
+}
+
 fn greet(out: &mut impl Write, address: &str, hello: &Hello<'_>) -> std::io::Result<()> {
     let Hello { main, test, number, link } = hello;
     let (sid, token) = (&main.sid, main.token.expose());
@@ -65,10 +72,11 @@ Answer from the handset:
 
 Run your program as it is; its calls to Twilio land here:
 
-  trunkline run -- python app.py
+  {program} run -- python app.py
 ",
         test_sid = test.sid,
         test_token = test.token.expose(),
         link = link.expose(),
+        program = program(),
     )
 }

@@ -172,6 +172,7 @@ fn declare(parts: &Parts, routes: &mut Routes) {
     numbers::api::routes(routes, &shared);
     accounts::api::routes(routes, &parts.accounts);
     accounts::audit::routes(routes, &Arc::new(parts.store.clone()));
+    accounts::safe_list::routes(routes, &Arc::new(parts.store.clone()));
     usage::records::routes(routes, &Arc::new(parts.store.clone()));
     events::api::routes(routes, &Arc::new(parts.store.clone()));
     let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });

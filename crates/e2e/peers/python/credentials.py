@@ -1,4 +1,4 @@
-"""Credentials of `accounts.v1` by the official SDK: kept, never shown."""
+"""Credentials of `accounts.v1` by the official SDK: kept, never shown; and the safe list."""
 import requests
 from peer import ACCOUNT, BASE, TOKEN, client
 
@@ -24,3 +24,12 @@ for path, form in [("PublicKeys", {"PublicKey": "no key"}), ("AWS", {"Credential
     assert answer.status_code == 400, (path, form, answer.text)
 assert credentials.public_key(key.sid).delete() and credentials.aws(aws.sid).delete()
 assert credentials.aws.list() == []
+
+safe = api.accounts.v1.safelist
+added = safe.create(phone_number="+447700900123")
+assert added.sid.startswith("GN") and safe.create(phone_number="+447700900123").sid == added.sid
+assert safe.fetch(phone_number="+447700900123").phone_number == "+447700900123"
+assert safe.delete(phone_number="+447700900123")
+for method, number, status in [("GET", "+447700900123", 404), ("DELETE", "+447700900123", 404), ("POST", "12", 400)]:
+    answer = requests.request(method, f"{BASE}/accounts/v1/SafeList/Numbers", params={"PhoneNumber": number}, auth=(ACCOUNT, TOKEN), timeout=10)
+    assert answer.status_code == status, (method, answer.text)

@@ -8,6 +8,7 @@ mod model;
 pub mod people;
 mod permission;
 pub mod resources;
+pub mod safe_list;
 pub mod sessions;
 pub mod store;
 mod tokens_api;

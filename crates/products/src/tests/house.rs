@@ -153,6 +153,7 @@ fn routes(
     numbers::api::routes(&mut routes, &shared);
     accounts::api::routes(&mut routes, accounts);
     accounts::audit::routes(&mut routes, &Arc::new(store.clone()));
+    accounts::safe_list::routes(&mut routes, &Arc::new(store.clone()));
     usage::records::routes(&mut routes, &Arc::new(store.clone()));
     events::api::routes(&mut routes, &Arc::new(store.clone()));
     webhooks::alerts::routes(
