@@ -1,9 +1,11 @@
 //! Numbers that an account vouches for: `accounts.twilio.com/v1/SafeList/Numbers`.
 
+mod store;
+
 use std::sync::Arc;
 
-use ::store::{Migration, Query, Store, StoreError, Tx};
-use base::{AccountSid, AnySid, ApiError, E164, EventSid, Sid, code};
+use ::store::{Store, StoreError, Tx};
+use base::{AnySid, ApiError, E164, code};
 use http::Method;
 use serde_json::json;
 
@@ -11,18 +13,8 @@ use crate::accounts::{Permission, Verb, store_error};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::resource::Refusal;
 
-/// The table.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "accounts.safe_list/1",
-    sql: "
-    CREATE TABLE safe_numbers (
-        account {blob} NOT NULL,
-        number {text} NOT NULL,
-        sid {blob} NOT NULL,
-        PRIMARY KEY (account, number)
-    ) {clustered};
-    ",
-}];
+use store as sql;
+pub use store::MIGRATIONS;
 
 const NUMBERS: &str = "/v1/SafeList/Numbers";
 
@@ -38,17 +30,6 @@ pub fn routes(routes: &mut Routes, state: &Arc<Store>) {
         let permission = Permission::new("accounts/safe-list", verb);
         routes.on("accounts", method, NUMBERS, permission, state, handler);
     }
-}
-
-fn find(
-    query: &mut impl Query,
-    account: AccountSid,
-    number: &str,
-) -> Result<Option<AnySid>, StoreError> {
-    let sql = "SELECT sid FROM safe_numbers WHERE account = ? AND number = ?";
-    let found =
-        query.row(sql, &[(&account.bytes()).into(), number.into()], |row| row.bytes16(0))?;
-    Ok(found.map(|bytes| AnySid { prefix: *b"GN", bytes }))
 }
 
 /// The number that a request names, in its form or its query.
@@ -68,23 +49,18 @@ fn view(sid: AnySid, number: &str) -> serde_json::Value {
 async fn add(store: Arc<Store>, call: Call) -> ApiResult {
     let (account, number) = (call.caller.account_sid(), number(&call)?);
     let wanted = number.clone();
-    let unit = move |tx: &mut Tx<'_>| {
-        if let Some(known) = find(tx, account, &wanted)? {
-            return Ok(known);
-        }
-        let sid = AnySid { prefix: *b"GN", bytes: tx.new_sid::<EventSid>().bytes() };
-        let sql = "INSERT INTO safe_numbers (account, number, sid) VALUES (?, ?, ?)";
-        tx.execute(sql, &[(&account.bytes()).into(), (&wanted).into(), (&sid.bytes).into()])?;
-        Ok::<_, StoreError>(sid)
+    let unit = move |tx: &mut Tx<'_>| match sql::find(tx, account, &wanted)? {
+        Some(known) => Ok(known),
+        None => sql::insert(tx, account, &wanted),
     };
-    let sid = store.write(unit).await.map_err(store_error)?;
+    let sid = store.write::<_, StoreError, _>(unit).await.map_err(store_error)?;
     Ok(Response::created(&view(sid, &number)))
 }
 
 async fn fetch(store: Arc<Store>, call: Call) -> ApiResult {
     let (account, number) = (call.caller.account_sid(), number(&call)?);
     let wanted = number.clone();
-    let found = store.read(move |reader| find(reader, account, &wanted)).await;
+    let found = store.read(move |reader| sql::find(reader, account, &wanted)).await;
     let sid = found.map_err(store_error)?.ok_or_else(|| call.request.not_found())?;
     Ok(Response::ok(&view(sid, &number)))
 }
@@ -93,11 +69,8 @@ async fn remove(store: Arc<Store>, call: Call) -> ApiResult {
     let (account, number) = (call.caller.account_sid(), number(&call)?);
     let missing = call.request.not_found();
     let unit = move |tx: &mut Tx<'_>| {
-        let sql = "DELETE FROM safe_numbers WHERE account = ? AND number = ?";
-        match tx.execute(sql, &[(&account.bytes()).into(), (&number).into()])? {
-            0 => Err(Refusal::from(missing)),
-            _ => Ok(()),
-        }
+        let removed = sql::delete(tx, account, &number)?;
+        if removed { Ok(()) } else { Err(Refusal::from(missing)) }
     };
     store.write(unit).await.map_err(ApiError::from)?;
     Ok(Response::deleted())
