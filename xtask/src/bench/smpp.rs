@@ -183,6 +183,8 @@ impl Run<'_> {
         let carrier = Carrier::start(Config { throughput, ..Config::default() })?;
         let folder = self.folder.join(self.series.to_string());
         let gateway = self.kind.start(&folder, &carrier).await?;
+        // Callbacks of what was measured before would end the wait for these too early.
+        self.sink.reset();
         let warm = self.load(2_000, None, false);
         gateway.send(Load { first: 900_000, ..warm }).await?;
         self.finals(2_000, 60).await;
