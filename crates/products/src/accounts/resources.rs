@@ -138,7 +138,7 @@ pub static PUBLIC_KEY: Resource = Resource {
     filters: &[],
     unique: &[],
     events: events!("accounts.public_key"),
-    rules: Rules { create: Some(check_public_key), view: Some(newer), ..Rules::NONE },
+    rules: Rules { create: Some(check_public_key), view: Some(view_public_key), ..Rules::NONE },
 };
 
 /// Credentials of the account's at AWS, sealed; they are never shown.
@@ -153,16 +153,25 @@ pub static AWS_CREDENTIAL: Resource = Resource {
         Field::computed("CredentialsSealed").hidden(),
     ],
     events: events!("accounts.aws_credential"),
-    rules: Rules { create: Some(seal_credentials), view: Some(newer), ..Rules::NONE },
+    rules: Rules { create: Some(seal_credentials), view: Some(view_aws_credential), ..Rules::NONE },
     ..PUBLIC_KEY
 };
 
-fn newer(document: &Document, json: &mut Map<String, Value>) {
+fn view_public_key(document: &Document, json: &mut Map<String, Value>) {
     document.as_newer(&PUBLIC_KEY, json, &[]);
-    if document.data.contains_key("credentials_sealed") {
-        document.as_newer(&AWS_CREDENTIAL, json, &[]);
-    }
     json.remove("links");
+}
+
+fn view_aws_credential(document: &Document, json: &mut Map<String, Value>) {
+    document.as_newer(&AWS_CREDENTIAL, json, &[]);
+    json.remove("links");
+}
+
+/// Keeps a secret in a document, sealed under the document's own SID.
+fn seal_into(scene: &mut Scene<'_, '_>, draft: &mut Draft, field: &str, secret: &str) {
+    let sealed = store::seal(scene.tx, scene.master, draft.sid.bytes, &Secret::new(secret));
+    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
+    draft.set(field, hex);
 }
 
 fn check_public_key(_: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
@@ -182,9 +191,7 @@ fn seal_credentials(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), 
         let text = "Credentials must be an access key and its secret: AKIA…:…";
         return Err(base::ApiError::new(code::BAD_REQUEST, text).into());
     }
-    let sealed = store::seal(scene.tx, scene.master, draft.sid.bytes, &Secret::new(given));
-    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
-    draft.set("CredentialsSealed", hex);
+    seal_into(scene, draft, "CredentialsSealed", &given);
     draft.set("Credentials", Value::Null);
     Ok(())
 }
@@ -198,9 +205,7 @@ fn with_policy(document: &Document, json: &mut Map<String, Value>) {
 fn make_secret(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
     check_policy(scene, draft)?;
     let secret = scene.tx.random().token();
-    let sealed = store::seal(scene.tx, scene.master, draft.sid.bytes, &Secret::new(&secret));
-    let hex: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
-    draft.set("SecretSealed", hex);
+    seal_into(scene, draft, "SecretSealed", &secret);
     draft.shown_once.push(("secret", secret));
     Ok(())
 }

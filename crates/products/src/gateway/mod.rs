@@ -1,6 +1,7 @@
 //! The gateway: every HTTP request comes in here, is found a product, a route and a caller, and
 //! leaves as an answer in Twilio's shape. The only place that knows how these steps follow.
 
+pub(crate) mod dates;
 pub mod health;
 mod limit;
 pub mod log;

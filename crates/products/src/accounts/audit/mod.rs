@@ -4,14 +4,14 @@
 mod store;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::store::{Store, StoreError, Tx};
-use base::{AccountSid, AnySid, ApiError, EventSid, Instant, code};
+use base::{AccountSid, AnySid, EventSid};
 use http::Method;
 use serde_json::{Map, Value, json};
 
 use crate::accounts::{Permission, Principal, Verb, store_error};
+use crate::gateway::dates::{day_end, instant};
 use crate::gateway::page::{Paging, v1};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 
@@ -111,19 +111,6 @@ async fn fetch(state: Arc<Store>, call: Call) -> ApiResult {
     let read = state.read(move |reader| store::find(reader, account, sid));
     let entry = read.await.map_err(store_error)?.ok_or_else(|| call.request.not_found())?;
     Ok(Response::ok(&view(&entry, &call.request.place.root)))
-}
-
-/// A date of a filter.
-pub(crate) fn instant(name: &str, text: &str) -> Result<Instant, ApiError> {
-    Instant::parse_date(text)
-        .map_err(|error| ApiError::new(code::BAD_REQUEST, format!("{name}: {error}")))
-}
-
-/// The end of a day, or the instant that is given.
-pub(crate) fn day_end(name: &str, text: &str) -> Result<Instant, ApiError> {
-    let at = instant(name, text)?;
-    let day = Duration::from_secs(24 * 60 * 60);
-    Ok(if Instant::is_day(text) { at + day } else { at })
 }
 
 fn view(entry: &Entry, root: &str) -> Value {

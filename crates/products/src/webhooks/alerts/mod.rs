@@ -10,8 +10,8 @@ use base::{ApiError, NotificationSid, code};
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::accounts::audit::{day_end, instant};
 use crate::accounts::{Permission, Verb, store_error};
+use crate::gateway::dates::{day_end, instant};
 use crate::gateway::page::{Paging, v1};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::webhooks::alerts::store::{Alert, Filter};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use base::{ApiError, Instant, code};
 use serde_json::{Value, json};
 
-use crate::accounts::audit::{day_end, instant};
 use crate::accounts::store_error;
+use crate::gateway::dates::{day_end, instant};
 use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{ApiResult, Call, Response};
 use crate::webhooks::alerts::store::{self, Alert, Filter};
