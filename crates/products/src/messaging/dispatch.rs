@@ -176,7 +176,9 @@ impl Dispatcher {
         if self.known.contains_key(&waiting.key) {
             return;
         }
-        if self.known.len() >= self.config.memory_max && !waiting.urgent {
+        // What is urgent finds room beside what is not, but memory has an end for it as well.
+        let shares = if waiting.urgent { 2 } else { 1 };
+        if self.known.len() >= self.config.memory_max * shares {
             self.table_has_more = true;
             return;
         }
@@ -413,5 +415,54 @@ impl Machine for Dispatcher {
             .then_some(self.backoff.resume_at);
         let load = self.load_at.filter(|_| !self.loading);
         [later, paced, held, load].into_iter().flatten().min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::{AccountSid, MessageSid};
+
+    use super::*;
+
+    fn waiting(number: u8, urgent: bool) -> Waiting {
+        let account = AccountSid::from_bytes([1; 16]);
+        let key = MessageKey { account, sid: MessageSid::from_bytes([number; 16]) };
+        let submission = Submission {
+            key: key.to_bytes(),
+            from: "a".to_owned(),
+            to: String::new(),
+            body: String::new(),
+            media: Vec::new(),
+            expires_at: None,
+            done: Vec::new(),
+        };
+        let (carrier, due_at) = (CarrierId(0), Instant::default());
+        Waiting {
+            key,
+            carrier,
+            submission,
+            segments: 1,
+            due_at,
+            expires_at: None,
+            urgent,
+            doomed: None,
+        }
+    }
+
+    #[test]
+    fn memory_has_an_end_for_what_is_urgent_as_well() {
+        let config = Config {
+            window_max: 1,
+            batch_max: 1,
+            memory_max: 10,
+            sender_rate: 0,
+            queue_max: Duration::ZERO,
+        };
+        let now = Instant::from_secs(10);
+        let mut dispatcher = Dispatcher::new(config, now);
+        dispatcher.handle(now, Input::Offer((0..50).map(|n| waiting(n, false)).collect()));
+        assert_eq!(dispatcher.known(), 10);
+        dispatcher.handle(now, Input::Offer((50..150).map(|n| waiting(n, true)).collect()));
+        assert_eq!(dispatcher.known(), 20);
     }
 }
