@@ -6,7 +6,8 @@ use crate::tidy::{Tree, sources};
 const FLOORS: &[&[&str]] = &[
     &["base", "console"],
     &["machine"],
-    &["smpp", "twiml"],
+    &["media"],
+    &["sip", "smpp", "speech", "twiml"],
     &["store", "net"],
     &["products"],
     &["trunkline", "sim"],
