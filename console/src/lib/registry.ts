@@ -30,7 +30,7 @@ export const placeOf = (resource: Resource) => `/r/${slug(resource)}`
 export function resourcesOf(session: Session): Resource[] {
   const seen = new Set<string>()
   return session.resources.filter((resource) => {
-    const fresh = resource.operations.includes('list') && !seen.has(resource.kind)
+    const fresh = !resource.parent && resource.operations.includes('list') && !seen.has(resource.kind)
     seen.add(resource.kind)
     return fresh
   })

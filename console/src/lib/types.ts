@@ -21,6 +21,7 @@ export interface Resource {
   prefix: string
   path: string
   list_key: string
+  parent: string | null
   paging: '2010' | 'v1'
   operations: ('create' | 'read' | 'list' | 'update' | 'delete')[]
   fields: Field[]

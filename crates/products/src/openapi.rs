@@ -159,6 +159,9 @@ fn schema(form: Form) -> Value {
         }),
         Form::Phone => json!({ "type": "string", "pattern": "^\\+[1-9][0-9]{6,14}$" }),
         Form::Country => json!({ "type": "string", "pattern": "^[A-Z]{2}$" }),
+        Form::Int(least, most) => {
+            json!({ "type": "integer", "minimum": least, "maximum": most })
+        }
         Form::Json => json!({}),
     }
 }

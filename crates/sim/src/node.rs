@@ -107,7 +107,7 @@ pub fn context(master: Arc<MasterKey>, handed: &Arc<Mutex<Handed>>) -> Context {
     Context {
         master: Arc::clone(&master),
         prices: Prices::default(),
-        outbox: Outbox::new(master, Arc::new(handover)),
+        outbox: Outbox::new(master, Arc::new(handover), Arc::new(|_| {})),
         nudge: Arc::new(|_| {}),
         network: Arc::new(Network::single(Arc::new(|submission| {
             crate::carrier::split(&submission.body)

@@ -1,1 +1,2 @@
-//! Text to speech and speech recognition, each behind a small trait, with engines that work offline.
+//! Text to speech and speech recognition, each behind a small trait, with engines that work
+//! offline.

@@ -175,7 +175,7 @@ fn open(
         store: store.clone(),
         master: Arc::clone(&master),
         seed: secrets::seed(),
-        closing: products::CLOSING,
+        closing: products::closing(),
         token_changed: credentials::token_changed(settings.data.clone()),
     }));
     let loopback = if mode == Mode::Dev { "127.0.0.0/8,::1/128" } else { "" };

@@ -7,6 +7,8 @@ mod install;
 mod listen;
 mod operator;
 mod ports;
+mod product_commands;
+mod product_settings;
 mod samples;
 mod secrets;
 mod settings;
@@ -95,14 +97,13 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("TRUNKLINE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    let arguments = match config::applied(Arguments::command()) {
-        Ok(command) => Arguments::from_arg_matches(&command.get_matches()),
+    let matches = match config::applied(product_commands::added(Arguments::command())) {
+        Ok(command) => command.get_matches(),
         Err(refused) => {
             tracing::error!(%refused, "the settings can't be used");
             return ExitCode::FAILURE;
         }
     };
-    let arguments = arguments.unwrap_or_else(|error| error.exit());
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -110,31 +111,40 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let outcome = runtime.block_on(async {
-        match arguments.command {
-            Command::Dev(settings) => install::run(*settings, install::Mode::Dev).await,
-            Command::Serve(settings) => install::run(*settings, install::Mode::Serve).await,
-            Command::Settings => {
-                say(config::sample(&Arguments::command()).trim_end());
-                Ok(())
-            }
-            Command::Env(place) => surroundings::print(&place),
-            Command::Run { place, command } => surroundings::run(&place, &command),
-            Command::Listen(options) => listen::run(&options),
-            Command::Route { action } => carriers::routes(action),
-            Command::Smsc(options) => smsc::run(options).await,
-            Command::Credentials { action } => credentials::run(action).await,
-            Command::Accounts { action } => operator::accounts(action).await,
-            Command::User { action } => operator::users(action).await,
-            Command::Numbers { action } => operator::numbers(action).await,
+    let outcome = match product_commands::asked(&matches) {
+        Some((command, matches)) => runtime.block_on(product_commands::run(command, &matches)),
+        None => {
+            let arguments = Arguments::from_arg_matches(&matches);
+            runtime.block_on(run(arguments.unwrap_or_else(|error| error.exit())))
         }
-    });
+    };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "stopped");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Does what was asked for.
+async fn run(arguments: Arguments) -> Result<(), install::StartError> {
+    match arguments.command {
+        Command::Dev(settings) => install::run(*settings, install::Mode::Dev).await,
+        Command::Serve(settings) => install::run(*settings, install::Mode::Serve).await,
+        Command::Settings => {
+            say(config::sample(&Arguments::command()).trim_end());
+            Ok(())
+        }
+        Command::Env(place) => surroundings::print(&place),
+        Command::Run { place, command } => surroundings::run(&place, &command),
+        Command::Listen(options) => listen::run(&options),
+        Command::Route { action } => carriers::routes(action),
+        Command::Smsc(options) => smsc::run(options).await,
+        Command::Credentials { action } => credentials::run(action).await,
+        Command::Accounts { action } => operator::accounts(action).await,
+        Command::User { action } => operator::users(action).await,
+        Command::Numbers { action } => operator::numbers(action).await,
     }
 }
 

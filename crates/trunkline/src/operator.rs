@@ -118,7 +118,7 @@ impl Operator {
             store: store.clone(),
             master,
             seed: secrets::seed(),
-            closing: products::CLOSING,
+            closing: products::closing(),
             token_changed: credentials::token_changed(place.data.clone()),
         });
         Ok(Self { store, accounts })

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use store::Location;
 
+use crate::product_settings::ProductSettings;
+
 /// Everything that an installation can be told.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
@@ -102,6 +104,10 @@ pub struct Settings {
     /// Seconds for which messages that were in flight at a crash wait for their receipts.
     #[arg(long, env = "TRUNKLINE_UNCERTAIN_GRACE", default_value_t = 8)]
     pub uncertain_grace_s: u64,
+
+    /// What products can be told.
+    #[command(flatten)]
+    pub products: ProductSettings,
 }
 
 impl Settings {

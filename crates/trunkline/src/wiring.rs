@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use net::Clock;
-use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
+use products::carriers::{Carrier, CarrierId};
 use products::console::{self, Console};
+use products::dev;
 use products::gateway::{Routes, health};
 use products::jobs::Jobs;
 use products::live::Live;
 use products::messaging::{self, Messaging, Prices, work::Context};
-use products::resource::Shared;
-use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
-use products::{accounts, dev, events, numbers, usage};
+use products::registry::{self, Kit};
+use products::webhooks::{self, Nudge, Outbox, Webhooks, WorkerConfig};
 
 use crate::carriers::{self, Configured};
 use crate::install::{Mode, Parts, StartError};
@@ -35,14 +35,15 @@ pub fn join(
     let policy = policy(settings)?;
     let (hooks, hooks_mailbox) = Webhooks::new();
     let (jobs, jobs_mailbox) = Jobs::new();
+    let nudge: Nudge = Arc::new({
+        let jobs = jobs.clone();
+        move |_| jobs.nudge()
+    });
     let context = Arc::new(Context {
         master: Arc::clone(&parts.master),
         prices: Prices::default(),
-        outbox: Outbox::new(Arc::clone(&parts.master), hooks.handover()),
-        nudge: Arc::new({
-            let jobs = jobs.clone();
-            move |_| jobs.nudge()
-        }),
+        outbox: Outbox::new(Arc::clone(&parts.master), hooks.handover(), Arc::clone(&nudge)),
+        nudge,
         network: Arc::new(network),
         public_url: public_url.into(),
     });
@@ -60,8 +61,32 @@ pub fn join(
         let told = Arc::clone(&messaging);
         carrier.connect(Arc::new(move |events| told.tell(number, events)));
     }
-    let mut routes = routes(parts, &messaging, &hooks, sim.clone().filter(|_| mode == Mode::Dev));
-    console::routes(&mut routes, &Arc::new(console(parts, mode, public_url, live)));
+    let kit = Kit {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        accounts: Arc::clone(&parts.accounts),
+        clock: Arc::clone(&clock),
+        client: Arc::clone(&parts.client),
+        blobs: parts.blobs.clone(),
+        relay: Arc::clone(&parts.relay),
+        live: live.clone(),
+        jobs: jobs.clone(),
+        hooks: hooks.clone(),
+        messaging: Arc::clone(&messaging),
+        public_url: public_url.into(),
+        node: secrets::node(&settings.data)?.into(),
+        dev: mode == Mode::Dev,
+        settings: settings.products.0.clone(),
+        random: secrets::random,
+    };
+    let mut installed = registry::install(&kit).map_err(StartError::Setting)?;
+    let routes = &mut installed.routes;
+    health::routes(routes, &Arc::new(parts.store.clone()));
+    if let Some(carrier) = sim.clone().filter(|_| mode == Mode::Dev) {
+        let (clock, store) = (Arc::clone(&parts.clock), parts.store.clone());
+        dev::routes(routes, &Arc::new(dev::Dev { carrier, clock, store }));
+    }
+    console::routes(routes, &Arc::new(console(parts, mode, public_url, live)));
     let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });
     let grace = Duration::from_secs(settings.uncertain_grace_s);
     let queue_max = Duration::from_secs(settings.queue_hours * 60 * 60);
@@ -71,11 +96,8 @@ pub fn join(
         tokio::spawn(sim.run(Arc::clone(&clock)));
     }
     tokio::spawn(Arc::clone(&messaging).run(carriers.clone(), run, mailboxes));
-    tokio::spawn(Arc::clone(&messaging).sweep());
-    let outbox = Arc::new(Outbox::new(Arc::clone(&parts.master), hooks.handover()));
-    tokio::spawn(usage::triggers::run(parts.store.clone(), outbox, Arc::clone(&clock)));
-    tokio::spawn(events::run(streams(parts, settings, public_url)?));
-    let handlers = messaging.handlers();
+    installed.tasks.into_iter().for_each(|task| drop(tokio::spawn(task)));
+    let handlers = installed.jobs;
     tokio::spawn(jobs.run(parts.store.clone(), Arc::clone(&clock), handlers, jobs_mailbox));
     let worker = WorkerConfig {
         store: parts.store.clone(),
@@ -89,49 +111,7 @@ pub fn join(
         relay: Arc::clone(&parts.relay),
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
-    Ok((routes, carriers))
-}
-
-/// What tells sinks of events.
-fn streams(
-    parts: &Parts,
-    settings: &Settings,
-    public_url: &str,
-) -> Result<events::WorkerConfig, StartError> {
-    Ok(events::WorkerConfig {
-        store: parts.store.clone(),
-        accounts: Arc::clone(&parts.accounts),
-        client: Arc::clone(&parts.client),
-        relay: Arc::clone(&parts.relay),
-        clock: Arc::clone(&parts.clock) as Arc<dyn Clock>,
-        node: secrets::node(&settings.data)?,
-        root: format!("{public_url}/events"),
-    })
-}
-
-/// Every route of the installation; those of development where there are handsets to reach.
-fn routes(
-    parts: &Parts,
-    messaging: &Arc<Messaging>,
-    hooks: &Webhooks,
-    handsets: Option<Arc<SimCarrier>>,
-) -> Routes {
-    let mut routes = Routes::default();
-    health::routes(&mut routes, &Arc::new(parts.store.clone()));
-    declare(parts, &mut routes);
-    messaging::api::routes(&mut routes, messaging);
-    let deliveries = webhooks::api::Deliveries {
-        store: parts.store.clone(),
-        master: Arc::clone(&parts.master),
-        handover: hooks.handover(),
-    };
-    webhooks::api::routes(&mut routes, &Arc::new(deliveries));
-    webhooks::relay::routes(&mut routes, &parts.relay);
-    if let Some(carrier) = handsets {
-        let (clock, store) = (Arc::clone(&parts.clock), parts.store.clone());
-        dev::routes(&mut routes, &Arc::new(dev::Dev { carrier, clock, store }));
-    }
-    routes
+    Ok((installed.routes, carriers))
 }
 
 /// The console, with the page that is in the binary.
@@ -152,31 +132,6 @@ fn console(parts: &Parts, mode: Mode, public_url: &str, live: &Live) -> Console 
         },
         streams: console::Streams::default(),
     }
-}
-
-/// Adds the routes of everything that is declared.
-fn declare(parts: &Parts, routes: &mut Routes) {
-    let accounts = Arc::clone(&parts.accounts);
-    let shared = Arc::new(Shared {
-        store: parts.store.clone(),
-        master: Arc::clone(&parts.master),
-        changed: Box::new(move |sid| {
-            if let Some(key) = sid.cast() {
-                accounts.forget_key(key);
-            }
-        }),
-    });
-    for resource in products::declared() {
-        products::resource::api::routes(routes, &shared, resource);
-    }
-    numbers::api::routes(routes, &shared);
-    accounts::api::routes(routes, &parts.accounts);
-    accounts::audit::routes(routes, &Arc::new(parts.store.clone()));
-    accounts::safe_list::routes(routes, &Arc::new(parts.store.clone()));
-    usage::records::routes(routes, &Arc::new(parts.store.clone()));
-    events::api::routes(routes, &Arc::new(parts.store.clone()));
-    let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });
-    webhooks::alerts::routes(routes, &alerts);
 }
 
 fn policy(settings: &Settings) -> Result<webhooks::policy::Policy, StartError> {

@@ -65,7 +65,7 @@ impl Accounts {
         change: Change,
         actor: Actor,
     ) -> Result<Account, ApiError> {
-        let (master, closing) = (self.master().clone(), self.closing);
+        let (master, closing) = (self.master().clone(), std::sync::Arc::clone(&self.closing));
         let unit = move |tx: &mut Tx<'_>| {
             let mut account = existing(store::find(tx, &master, sid)?)?;
             let before = shown(&account);
@@ -79,7 +79,7 @@ impl Accounts {
             account.credit = change.credit.unwrap_or(account.credit);
             account.retention = change.retention.unwrap_or(account.retention);
             if change.status == Some(Status::Closed) {
-                for close in closing {
+                for close in &*closing {
                     close(tx, sid)?;
                 }
             }

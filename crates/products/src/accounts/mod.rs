@@ -16,17 +16,31 @@ mod tokens_api;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use ::store::{Migration, Store, StoreError, Tx};
+use ::store::{Store, StoreError, Tx};
 use base::{AccountSid, ApiError, Instant, KeySid, MasterKey, RequestSid, Secret};
 use machine::Random;
+
+use crate::registry::Product;
 
 pub use change::Closing;
 pub use model::{Account, Caller, Key, KeyKind, Kind, Principal, Retention, Status};
 pub use permission::{Permission, Verb};
 pub use sessions::Session;
 
-/// The tables of this product.
-pub const MIGRATIONS: &[Migration] = store::MIGRATIONS;
+/// What this product is.
+pub static PRODUCT: Product = Product {
+    name: "accounts",
+    migrations: &[store::MIGRATIONS, audit::MIGRATIONS, safe_list::MIGRATIONS],
+    resources: &resources::RESOURCES,
+    install: |kit, installed| {
+        let store = Arc::new(kit.store.clone());
+        api::routes(&mut installed.routes, &kit.accounts);
+        audit::routes(&mut installed.routes, &store);
+        safe_list::routes(&mut installed.routes, &store);
+        Ok(())
+    },
+    ..Product::BASE
+};
 
 /// How long a node trusts what it remembers of an account that another node may have changed.
 const REMEMBER: std::time::Duration = std::time::Duration::from_secs(5);
@@ -40,7 +54,7 @@ pub struct Accounts {
     sessions: Remembered<[u8; 32], Session>,
     wrong: sessions::Wrong,
     random: Mutex<Random>,
-    closing: &'static [Closing],
+    closing: Arc<[Closing]>,
     token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
 }
 
@@ -53,7 +67,7 @@ pub struct Parts {
     /// Feeds request ids.
     pub seed: u64,
     /// What else ends with a closed account.
-    pub closing: &'static [Closing],
+    pub closing: Vec<Closing>,
     /// Told of a token that took another's place.
     pub token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
 }
@@ -78,7 +92,7 @@ impl Accounts {
             sessions: RwLock::default(),
             wrong: sessions::Wrong::default(),
             random: Mutex::new(Random::from_seed(parts.seed)),
-            closing: parts.closing,
+            closing: parts.closing.into(),
             token_changed: parts.token_changed,
         }
     }

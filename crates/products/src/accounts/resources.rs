@@ -4,7 +4,7 @@ use base::{Secret, code};
 use serde_json::{Map, Value};
 
 use crate::accounts::{Verb, store};
-use crate::resource::{ALL, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
+use crate::resource::{Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
 
 /// Every declared resource of this product.
 pub static RESOURCES: [&Resource; 7] =
@@ -15,11 +15,9 @@ pub static APPLICATION: Resource = Resource {
     kind: "application",
     title: "Application",
     prefix: "AP",
-    host: "api",
     path: "/2010-04-01/Accounts/{AccountSid}/Applications",
     list_key: "applications",
     permission: "api/applications",
-    operations: ALL,
     fields: &[
         Field::text("FriendlyName", 64),
         Field::text("ApiVersion", 10).or("2010-04-01"),
@@ -39,9 +37,8 @@ pub static APPLICATION: Resource = Resource {
         Field::flag("PublicApplicationConnectEnabled", false),
     ],
     filters: &["FriendlyName"],
-    unique: &[],
     events: events!("accounts.application"),
-    rules: Rules::NONE,
+    ..Resource::BASE
 };
 
 /// A postal address.
@@ -49,11 +46,9 @@ pub static ADDRESS: Resource = Resource {
     kind: "address",
     title: "Address",
     prefix: "AD",
-    host: "api",
     path: "/2010-04-01/Accounts/{AccountSid}/Addresses",
     list_key: "addresses",
     permission: "api/addresses",
-    operations: ALL,
     fields: &[
         Field::text("CustomerName", 200).required().code(ADDRESS_INVALID),
         Field::text("Street", 200).required().code(ADDRESS_INVALID),
@@ -68,9 +63,9 @@ pub static ADDRESS: Resource = Resource {
         Field::computed("Verified"),
     ],
     filters: &["CustomerName", "FriendlyName", "IsoCountry"],
-    unique: &[],
     events: events!("accounts.address"),
     rules: Rules { create: Some(unvalidated), ..Rules::NONE },
+    ..Resource::BASE
 };
 
 /// An address that does not validate.
@@ -88,21 +83,18 @@ pub static KEY: Resource = Resource {
     kind: "key",
     title: "Key",
     prefix: "SK",
-    host: "api",
     path: "/2010-04-01/Accounts/{AccountSid}/Keys",
     list_key: "keys",
     permission: "accounts/keys",
-    operations: ALL,
     fields: &[
         Field::text("FriendlyName", 64).or_empty(),
         Field::choice("KeyType", &["standard", "main", "restricted"]).create_only().hidden(),
         Field::text("Policy", 20_000).hidden(),
         Field::computed("SecretSealed").hidden(),
     ],
-    filters: &[],
-    unique: &[],
     events: events!("accounts.key"),
     rules: Rules { create: Some(make_secret), update: Some(check_policy), ..Rules::NONE },
+    ..Resource::BASE
 };
 
 /// The old name of keys.
@@ -130,15 +122,13 @@ pub static PUBLIC_KEY: Resource = Resource {
     path: "/v1/Credentials/PublicKeys",
     list_key: "credentials",
     permission: "accounts/public-keys",
-    operations: ALL,
     fields: &[
         Field::text("FriendlyName", 64).or_empty(),
         Field::text("PublicKey", 8_192).required().create_only().hidden(),
     ],
-    filters: &[],
-    unique: &[],
     events: events!("accounts.public_key"),
-    rules: Rules { create: Some(check_public_key), view: Some(view_public_key), ..Rules::NONE },
+    rules: Rules { create: Some(check_public_key), ..Rules::NONE },
+    ..Resource::BASE
 };
 
 /// Credentials of the account's at AWS, sealed; they are never shown.
@@ -153,19 +143,9 @@ pub static AWS_CREDENTIAL: Resource = Resource {
         Field::computed("CredentialsSealed").hidden(),
     ],
     events: events!("accounts.aws_credential"),
-    rules: Rules { create: Some(seal_credentials), view: Some(view_aws_credential), ..Rules::NONE },
+    rules: Rules { create: Some(seal_credentials), ..Rules::NONE },
     ..PUBLIC_KEY
 };
-
-fn view_public_key(document: &Document, json: &mut Map<String, Value>) {
-    document.as_newer(&PUBLIC_KEY, json, &[]);
-    json.remove("links");
-}
-
-fn view_aws_credential(document: &Document, json: &mut Map<String, Value>) {
-    document.as_newer(&AWS_CREDENTIAL, json, &[]);
-    json.remove("links");
-}
 
 /// Keeps a secret in a document, sealed under the document's own SID.
 fn seal_into(scene: &mut Scene<'_, '_>, draft: &mut Draft, field: &str, secret: &str) {

@@ -15,6 +15,11 @@ use base::{Instant, code};
 
 use crate::carriers::sim::SimCarrier;
 use crate::carriers::smpp::SmppCarrier;
+use crate::registry::Product;
+
+/// What this product is; carriers themselves are made of the installation's settings.
+pub static PRODUCT: Product =
+    Product { name: "carriers", migrations: &[sim::MIGRATIONS], ..Product::BASE };
 
 /// A carrier's own number within an installation: the upper part of a queue's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

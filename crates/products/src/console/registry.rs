@@ -26,7 +26,8 @@ fn view(resource: &Resource) -> Value {
         "prefix": resource.prefix,
         "path": path,
         "list_key": resource.list_key,
-        "paging": if resource.host == "api" { "2010" } else { "v1" },
+        "parent": resource.parent.map(|parent| parent.kind),
+        "paging": if resource.is_newer() { "v1" } else { "2010" },
         "operations": operations,
         "fields": fields.collect::<Vec<_>>(),
         "filters": resource.filters,
@@ -43,6 +44,7 @@ fn field(field: &Field) -> Value {
         Form::Sid(_) => ("sid", &[], None),
         Form::Phone => ("phone", &[], None),
         Form::Country => ("country", &[], None),
+        Form::Int(..) => ("text", &[], Some(20)),
         Form::Json => ("json", &[], None),
     };
     json!({

@@ -2,11 +2,11 @@
 
 use ::store::Tx;
 use base::{AccountSid, AnySid, ApiError, code};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::events::rules::Subscribed;
 use crate::events::{store, types};
-use crate::resource::{self, ALL, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
+use crate::resource::{self, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
 
 /// Every declared resource of this product.
 pub static RESOURCES: [&Resource; 2] = [&SINK, &SUBSCRIPTION];
@@ -23,7 +23,6 @@ pub static SINK: Resource = Resource {
     path: "/v1/Sinks",
     list_key: "sinks",
     permission: "events/sinks",
-    operations: ALL,
     fields: &[
         Field::text("Description", 255).required(),
         Field::json("SinkConfiguration").required().create_only(),
@@ -34,14 +33,10 @@ pub static SINK: Resource = Resource {
         Field::computed("InUse").hidden(),
     ],
     filters: &["InUse", "Status"],
-    unique: &[],
     events: events!("events.sink"),
-    rules: Rules {
-        create: Some(open_sink),
-        delete: Some(close_sink),
-        view: Some(view_sink),
-        ..Rules::NONE
-    },
+    links: &[("sink_test", "/Test"), ("sink_validate", "/Validate")],
+    rules: Rules { create: Some(open_sink), delete: Some(close_sink), ..Rules::NONE },
+    ..Resource::BASE
 };
 
 /// Which events go to a sink.
@@ -53,20 +48,15 @@ pub static SUBSCRIPTION: Resource = Resource {
     path: "/v1/Subscriptions",
     list_key: "subscriptions",
     permission: "events/subscriptions",
-    operations: ALL,
     fields: &[
         Field::text("Description", 255).required(),
         Field::sid("SinkSid", "DG").required().create_only(),
     ],
     filters: &["SinkSid"],
-    unique: &[],
     events: events!("events.subscription"),
-    rules: Rules {
-        create: Some(subscribe),
-        delete: Some(unsubscribe),
-        view: Some(view_subscription),
-        ..Rules::NONE
-    },
+    links: &[("subscribed_events", "/SubscribedEvents")],
+    rules: Rules { create: Some(subscribe), delete: Some(unsubscribe), ..Rules::NONE },
+    ..Resource::BASE
 };
 
 pub(super) fn bad(text: impl Into<String>) -> ApiError {
@@ -111,14 +101,6 @@ fn close_sink(scene: &mut Scene<'_, '_>, sink: &Document) -> Result<(), Refusal>
         return Err(ApiError::conflict(text).into());
     }
     Ok(store::forget_sink(scene.tx, sink.sid.bytes)?)
-}
-
-fn view_sink(sink: &Document, json: &mut Map<String, Value>) {
-    sink.as_newer(&SINK, json, &[("sink_test", "/Test"), ("sink_validate", "/Validate")]);
-}
-
-fn view_subscription(subscription: &Document, json: &mut Map<String, Value>) {
-    subscription.as_newer(&SUBSCRIPTION, json, &[("subscribed_events", "/SubscribedEvents")]);
 }
 
 /// Writes members of a sink that only the product sets, when they change something.

@@ -7,8 +7,8 @@ use ::store::Event;
 use base::Instant;
 use serde_json::{Map, Value, json};
 
-use crate::declared;
 use crate::messaging::Message;
+use crate::registry::{PRODUCTS, Told, declared};
 
 /// The version of the API that messages are made with.
 const API_VERSION: &str = "2010-04-01";
@@ -17,12 +17,14 @@ const API_VERSION: &str = "2010-04-01";
 const TEST: &str = "com.twilio.eventstreams.test-event";
 
 /// A schema of data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Schema {
     MessageStatus,
     InboundMessage,
     ResourceChange,
     TestSink,
+    /// What a product tells of by itself.
+    Product(&'static Told),
 }
 
 /// A member of data: its name, its JSON type, whether it is always there, what it tells.
@@ -64,11 +66,26 @@ const RESOURCE_CHANGE: &[Member] = &[
     ("sequence", "integer", true, "The change's place among the changes of the resource"),
 ];
 
+/// What every product's own events tell.
+const PRODUCT: &[Member] = &[
+    ("resourceSid", "string", true, "What it happened to"),
+    ("accountSid", "string", true, "Whose it is"),
+    ("eventName", "string", true, "The type of the event"),
+    ("timestamp", "string", true, "When it happened (ISO 8601)"),
+];
+
 const TEST_SINK: &[Member] = &[("test_id", "string", true, "The test's id, for Validate")];
 
 impl Schema {
-    pub(super) const ALL: [Self; 4] =
-        [Self::InboundMessage, Self::MessageStatus, Self::ResourceChange, Self::TestSink];
+    /// All there are, one of each name.
+    pub(super) fn all() -> impl Iterator<Item = Self> {
+        let ours =
+            [Self::InboundMessage, Self::MessageStatus, Self::ResourceChange, Self::TestSink];
+        let products = told().map(Self::Product);
+        let by_name: BTreeMap<&str, Self> =
+            products.chain(ours).map(|schema| (schema.id(), schema)).collect();
+        by_name.into_values()
+    }
 
     /// Twilio's name; our own for what Twilio has none for.
     pub(super) fn id(self) -> &'static str {
@@ -77,6 +94,7 @@ impl Schema {
             Self::InboundMessage => "Messaging.InboundMessageV1",
             Self::ResourceChange => "Trunkline.ResourceChange",
             Self::TestSink => "EventStreams.TestSink",
+            Self::Product(told) => told.schema,
         }
     }
 
@@ -86,25 +104,27 @@ impl Schema {
         match self {
             Self::MessageStatus => 7,
             Self::InboundMessage => 5,
-            Self::ResourceChange | Self::TestSink => 1,
+            Self::ResourceChange | Self::TestSink | Self::Product(_) => 1,
         }
     }
 
     pub(super) fn find(id: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|schema| schema.id() == id)
+        Self::all().find(|schema| schema.id() == id)
     }
 
     pub(super) fn has(self, version: i64) -> bool {
         (1..=self.latest()).contains(&version)
     }
 
-    fn members(self) -> &'static [Member] {
-        match self {
-            Self::MessageStatus => MESSAGE_STATUS,
-            Self::InboundMessage => INBOUND_MESSAGE,
-            Self::ResourceChange => RESOURCE_CHANGE,
-            Self::TestSink => TEST_SINK,
-        }
+    fn members(self) -> impl Iterator<Item = &'static Member> {
+        let (common, own): (&[Member], &[Member]) = match self {
+            Self::MessageStatus => (&[], MESSAGE_STATUS),
+            Self::InboundMessage => (&[], INBOUND_MESSAGE),
+            Self::ResourceChange => (&[], RESOURCE_CHANGE),
+            Self::TestSink => (&[], TEST_SINK),
+            Self::Product(told) => (PRODUCT, told.members),
+        };
+        common.iter().chain(own)
     }
 
     /// Where the schema can be read; `root` is the host's.
@@ -114,10 +134,10 @@ impl Schema {
 
     /// As JSON Schema.
     pub(super) fn json(self, version: i64, root: &str) -> Value {
-        let members = self.members().iter().map(|(name, form, _, told)| {
+        let members = self.members().map(|(name, form, _, told)| {
             ((*name).to_owned(), json!({ "type": form, "description": told }))
         });
-        let required = self.members().iter().filter(|member| member.2).map(|member| member.0);
+        let required = self.members().filter(|member| member.2).map(|member| member.0);
         json!({
             "$id": self.address(version, root),
             "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -179,11 +199,23 @@ pub(super) static TYPES: LazyLock<Vec<EventType>> = LazyLock::new(|| {
             resource: resource.title,
         })
     });
+    let products = told().map(|told| EventType {
+        name: format!("com.twilio.{}", told.kind),
+        schema: Schema::Product(told),
+        description: told.description.to_owned(),
+        kind: told.kind,
+        resource: "",
+    });
     // A resource under two paths has its events once.
     let by_name: BTreeMap<String, EventType> =
-        messages.chain(changes).map(|known| (known.name.clone(), known)).collect();
+        messages.chain(changes).chain(products).map(|known| (known.name.clone(), known)).collect();
     by_name.into_values().collect()
 });
+
+/// What products tell of beside their declared resources.
+fn told() -> impl Iterator<Item = &'static Told> {
+    PRODUCTS.iter().flat_map(|product| product.events)
+}
 
 fn last_part(kind: &str) -> &str {
     kind.rsplit('.').next().unwrap_or_default()
@@ -221,6 +253,16 @@ pub(super) fn cloud_event(
             put("change", last_part(known.kind).into());
             put("sequence", event.object_seq.into());
             format!("/{API_VERSION}/Accounts/{account}/{}s/{object}", known.resource)
+        }
+        Schema::Product(told) => {
+            put("resourceSid", object.as_str().into());
+            let mut facts: Value = serde_json::from_str(&event.facts).unwrap_or_default();
+            for (name, ..) in told.members {
+                if let Some(value) = facts.get_mut(name).filter(|value| !value.is_null()) {
+                    put(name, value.take());
+                }
+            }
+            format!("/{API_VERSION}/Accounts/{account}/{object}")
         }
         Schema::InboundMessage => {
             put("messageSid", object.as_str().into());
@@ -354,6 +396,7 @@ mod tests {
     fn versions_are_those_up_to_the_newest() {
         assert!(Schema::MessageStatus.has(1) && Schema::MessageStatus.has(7));
         assert!(!Schema::MessageStatus.has(0) && !Schema::MessageStatus.has(8));
-        assert_eq!(Schema::find("Messaging.MessageStatus"), Some(Schema::MessageStatus));
+        let found = Schema::find("Messaging.MessageStatus");
+        assert!(matches!(found, Some(Schema::MessageStatus)), "{found:?}");
     }
 }

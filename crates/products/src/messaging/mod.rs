@@ -22,7 +22,7 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::store::{Batch, Blobs, Migration, Store, StoreError, job::Job};
+use ::store::{Batch, Blobs, Store, StoreError, job::Job};
 use base::MasterKey;
 use net::{Client, Clock};
 
@@ -30,14 +30,25 @@ use crate::accounts::Accounts;
 use crate::carriers::{Carrier, CarrierEvent, CarrierId};
 use crate::jobs::{Handler, Running};
 use crate::messaging::work::{Context, Outcome};
+use crate::registry::Product;
 use crate::webhooks::relay::Relay;
 
 pub use model::{Draft, Message, MessageKey};
 pub use rules::Prices;
 pub use worker::Mailbox;
 
-/// The tables of this product.
-pub const MIGRATIONS: &[Migration] = store::MIGRATIONS;
+/// What this product is; its dispatchers are run beside the carriers.
+pub static PRODUCT: Product = Product {
+    name: "messaging",
+    migrations: &[store::MIGRATIONS],
+    install: |kit, installed| {
+        api::routes(&mut installed.routes, &kit.messaging);
+        installed.jobs.extend(kit.messaging.handlers());
+        installed.tasks.push(Box::pin(Arc::clone(&kit.messaging).sweep()));
+        Ok(())
+    },
+    ..Product::BASE
+};
 
 /// How long a create may be repeated under its idempotency key.
 const IDEMPOTENCY_KEPT: Duration = Duration::from_secs(24 * 60 * 60);

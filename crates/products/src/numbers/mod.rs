@@ -5,17 +5,29 @@ pub mod import;
 pub mod resources;
 pub mod store;
 
-use ::store::{Migration, Query, StoreError, Tx};
+use ::store::{Query, StoreError, Tx};
 use base::{AccountSid, PhoneNumberSid};
 
 pub use store::{InventoryNumber, NumberKind};
 
 use crate::accounts::resources::APPLICATION;
 use crate::numbers::resources::{INCOMING_PHONE_NUMBER, OUTGOING_CALLER_ID};
+use crate::registry::Product;
 use crate::resource::{Refusal, store::find};
 
-/// The tables of this product.
-pub const MIGRATIONS: &[Migration] = store::MIGRATIONS;
+/// What this product is.
+pub static PRODUCT: Product = Product {
+    name: "numbers",
+    migrations: &[store::MIGRATIONS],
+    resources: &resources::RESOURCES,
+    closing: &[resources::release_all],
+    install: |_, installed| {
+        let shared = installed.shared().ok_or("declared resources are not there")?;
+        api::routes(&mut installed.routes, &shared);
+        Ok(())
+    },
+    ..Product::BASE
+};
 
 /// A number that an account holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::accounts::{Kind, Verb};
 use crate::numbers::store::{self, InventoryNumber, NumberKind};
-use crate::resource::{ALL, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
+use crate::resource::{Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
 
 /// Every declared resource of this product.
 pub static RESOURCES: [&Resource; 3] = [&INCOMING_PHONE_NUMBER, &SHORT_CODE, &OUTGOING_CALLER_ID];
@@ -15,11 +15,9 @@ pub static INCOMING_PHONE_NUMBER: Resource = Resource {
     kind: "incoming_phone_number",
     title: "IncomingPhoneNumber",
     prefix: "PN",
-    host: "api",
     path: "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers",
     list_key: "incoming_phone_numbers",
     permission: "api/incoming-phone-numbers",
-    operations: ALL,
     fields: &[
         Field::text("FriendlyName", 64),
         Field::phone("PhoneNumber").create_only().code(NOT_A_NUMBER),
@@ -61,6 +59,7 @@ pub static INCOMING_PHONE_NUMBER: Resource = Resource {
         magic: Some(pretend_to_buy),
         ..Rules::NONE
     },
+    ..Resource::BASE
 };
 
 const NOT_A_NUMBER: u32 = 21421;
@@ -210,7 +209,6 @@ pub static SHORT_CODE: Resource = Resource {
     kind: "short_code",
     title: "ShortCode",
     prefix: "SC",
-    host: "api",
     path: "/2010-04-01/Accounts/{AccountSid}/SMS/ShortCodes",
     list_key: "short_codes",
     permission: "api/short-codes",
@@ -227,7 +225,7 @@ pub static SHORT_CODE: Resource = Resource {
     filters: &["FriendlyName", "ShortCode"],
     unique: &[("ShortCode", TAKEN)],
     events: events!("numbers.short_code"),
-    rules: Rules::NONE,
+    ..Resource::BASE
 };
 
 /// A number that was proved to belong to the account's owner: what a trial may reach.
@@ -235,7 +233,6 @@ pub static OUTGOING_CALLER_ID: Resource = Resource {
     kind: "outgoing_caller_id",
     title: "OutgoingCallerId",
     prefix: "PN",
-    host: "api",
     path: "/2010-04-01/Accounts/{AccountSid}/OutgoingCallerIds",
     list_key: "outgoing_caller_ids",
     permission: "api/outgoing-caller-ids",
@@ -244,7 +241,7 @@ pub static OUTGOING_CALLER_ID: Resource = Resource {
     filters: &["PhoneNumber", "FriendlyName"],
     unique: &[("PhoneNumber", 21450)],
     events: events!("numbers.caller_id"),
-    rules: Rules::NONE,
+    ..Resource::BASE
 };
 
 /// A draft of a document that the program itself makes.

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use base::{AnySid, ApiError, Instant, MasterKey, Params, Sid};
 use http::Method;
 use serde_json::{Map, Value};
-use store::{Reader, Store, StoreError, Tx};
+use store::{Query, Reader, Store, StoreError, Tx};
 
 use crate::accounts::audit::{self, Actor};
 use crate::accounts::{Permission, Verb};
 use crate::gateway::page::{Paging, v1, v2010};
 use crate::gateway::{ApiResult, Call, Response, Routes};
-use crate::resource::{Document, Draft, Field, Refusal, Resource, Scene, store as sql};
+use crate::resource::{Document, Draft, Field, Refusal, Resource, Scene, member, store as sql};
 
 /// What the routes of declared resources share.
 pub struct Shared {
@@ -55,7 +55,12 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
     if call.caller.is_test() {
         return pretend(&shared, &call, resource).await;
     }
-    let data = read_new(resource, &call.request.form)?;
+    let mut data = read_new(resource, &call.request.form)?;
+    let held_by = ancestors(&call, resource)?;
+    for (segment, sid) in &held_by {
+        data.insert(member(segment), sid.to_string().into());
+    }
+    let missing = call.request.not_found();
     let actor = Actor::of(&call);
     let root = call.request.place.root;
     let (caller, params) = (call.caller, call.request.form);
@@ -63,6 +68,9 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
     let unit = move |tx: &mut Tx<'_>| {
         let sid = resource.sid(tx.new_sid::<base::EventSid>().bytes());
         let account = caller.account_sid();
+        if !all_there(tx, resource, account, &held_by)? {
+            return Err(missing.into());
+        }
         let before = Map::new();
         let mut draft = Draft { sid, data, before, shown_once: Vec::new(), account };
         if let Some(rule) = resource.rules.create {
@@ -81,11 +89,45 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
     Ok(Response::created(&rooted(Value::Object(json), &root)))
 }
 
+/// The SIDs of what holds the documents of a request's path, outermost first.
+fn ancestors(
+    call: &Call,
+    resource: &'static Resource,
+) -> Result<Vec<(&'static str, AnySid)>, ApiError> {
+    let sid = |(segment, of): (&'static str, &Resource)| {
+        let sid: AnySid = call.request.segment(segment).parse().map_err(|_| ())?;
+        if sid.prefix == *of.prefix.as_bytes() { Ok((segment, sid)) } else { Err(()) }
+    };
+    let found: Result<Vec<_>, ()> = resource.ancestors().into_iter().map(sid).collect();
+    found.map_err(|()| call.request.not_found())
+}
+
+/// Whether what the path names is there, each in what is named before it.
+fn all_there(
+    query: &mut impl Query,
+    resource: &Resource,
+    account: base::AccountSid,
+    held_by: &[(&'static str, AnySid)],
+) -> Result<bool, StoreError> {
+    let (Some(parent), Some((last, outer))) = (resource.parent, held_by.split_last()) else {
+        return Ok(true);
+    };
+    let found = sql::find(query, parent, account, last.1)?;
+    Ok(found.is_some_and(|parent| is_in(&parent, outer)))
+}
+
+/// Whether a document is in what the path names before it.
+fn is_in(document: &Document, held_by: &[(&'static str, AnySid)]) -> bool {
+    held_by.iter().all(|(segment, sid)| document.text(segment) == sid.to_string())
+}
+
 async fn fetch(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
     let (account, sid) = (call.caller.account_sid(), sid_of(&call, resource)?);
+    let held_by = ancestors(&call, resource)?;
     let now = shared.store.now();
     let read = shared.store.read(move |reader| {
         let found = sql::find(reader, resource, account, sid)?;
+        let found = found.filter(|document| is_in(document, &held_by));
         found.map(|document| shown(reader, resource, &document, now)).transpose()
     });
     let found = read.await.map_err(crate::accounts::store_error)?;
@@ -141,35 +183,44 @@ pub async fn list_page(shared: Arc<Shared>, call: Call, resource: &'static Resou
         .collect();
     let cursor = paging.neighbour()?;
     let limit = paging.size + 1;
+    let held_by = ancestors(&call, resource)?;
+    let parent = held_by.last().map_or(account.bytes(), |(_, sid)| sid.bytes);
     let now = shared.store.now();
     let read = shared.store.read(move |reader| {
-        let found = sql::list(reader, resource, account, &filters, cursor, limit)?;
+        if !all_there(reader, resource, account, &held_by)? {
+            return Ok(None);
+        }
+        let of = (account, parent);
+        let found = sql::list_of(reader, resource, of, &filters, cursor, limit)?;
         let show = |document: Document| {
             let json = shown(reader, resource, &document, now)?;
             Ok::<_, StoreError>((document.sid, json))
         };
-        found.into_iter().map(show).collect::<Result<Vec<_>, _>>()
+        found.into_iter().map(show).collect::<Result<Vec<_>, _>>().map(Some)
     });
     let documents = read.await.map_err(crate::accounts::store_error)?;
+    let documents = documents.ok_or_else(|| call.request.not_found())?;
     let page = paging.page(
         documents,
         |(sid, _)| sid.to_string(),
         |(_, json)| rooted(json.clone(), &call.request.place.root),
     );
-    let style = if resource.host == "api" { v2010 } else { v1 };
+    let style = if resource.is_newer() { v1 } else { v2010 };
     Ok(Response::ok(&style(&call.request, &paging, resource.list_key, page)))
 }
 
 async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
     let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
     let changes = read(resource, &call.request.form, |field| field.update)?;
+    let held_by = ancestors(&call, resource)?;
     let actor = Actor::of(&call);
     let root = call.request.place.root;
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
         let account = caller.account_sid();
-        let before = sql::find(tx, resource, account, sid)?.ok_or(missing)?;
+        let before = sql::find(tx, resource, account, sid)?;
+        let before = before.filter(|document| is_in(document, &held_by)).ok_or(missing)?;
         let mut data = before.data.clone();
         data.extend(changes);
         let shown_once = Vec::new();
@@ -189,12 +240,14 @@ async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
 
 async fn delete(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
     let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
+    let held_by = ancestors(&call, resource)?;
     let actor = Actor::of(&call);
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
         let account = caller.account_sid();
-        let document = sql::find(tx, resource, account, sid)?.ok_or(missing)?;
+        let document = sql::find(tx, resource, account, sid)?;
+        let document = document.filter(|document| is_in(document, &held_by)).ok_or(missing)?;
         if let Some(rule) = resource.rules.delete {
             let account = &caller.account;
             rule(&mut Scene { tx, account, master: &master, params: &params }, &document)?;
@@ -239,7 +292,9 @@ async fn pretend(shared: &Shared, call: &Call, resource: &'static Resource) -> A
     let mut draft = Draft { sid, data, before: Map::new(), shown_once: Vec::new(), account };
     magic(&mut draft, &call.request.form)?;
     let (created_at, updated_at, event) = (now, now, (0, 0));
-    let document = Document { sid, account, created_at, updated_at, event, data: draft.data };
+    let parent = account.bytes();
+    let data = draft.data;
+    let document = Document { sid, account, parent, created_at, updated_at, event, data };
     Ok(Response::created(&Value::Object(document.view(resource))))
 }
 

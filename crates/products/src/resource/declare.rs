@@ -37,15 +37,52 @@ pub struct Resource {
     pub unique: &'static [(&'static str, u32)],
     /// The kinds of its events: made, changed, removed.
     pub events: [&'static str; 3],
+    /// The resource whose documents hold these: its SID is the last `{…}` of the path.
+    pub parent: Option<&'static Resource>,
+    /// Names and paths (below a document's own address) of what belongs to a document.
+    pub links: &'static [(&'static str, &'static str)],
     /// What is more than a fact.
     pub rules: Rules,
 }
 
 impl Resource {
+    /// What most declarations leave as it is.
+    pub const BASE: Self = Self {
+        kind: "",
+        title: "",
+        prefix: "",
+        host: "api",
+        path: "",
+        list_key: "",
+        permission: "",
+        operations: ALL,
+        fields: &[],
+        filters: &[],
+        unique: &[],
+        events: ["", "", ""],
+        parent: None,
+        links: &[],
+        rules: Rules::NONE,
+    };
+
     /// A SID of this kind.
     pub fn sid(&self, bytes: [u8; 16]) -> base::AnySid {
         let prefix = self.prefix.as_bytes();
         base::AnySid { prefix: [prefix[0], prefix[1]], bytes }
+    }
+
+    /// Whether the host writes dates in ISO 8601 and addresses as `url` and `links`.
+    pub fn is_newer(&self) -> bool {
+        self.host != "api"
+    }
+
+    /// What holds it, outermost first: the path's segment and what it is the SID of.
+    pub fn ancestors(&self) -> Vec<(&'static str, &'static Resource)> {
+        let Some(parent) = self.parent else { return Vec::new() };
+        let segment = self.path.rsplit_once('{').and_then(|(_, rest)| rest.split_once('}'));
+        let mut held_by = parent.ancestors();
+        held_by.push((segment.map_or("", |(name, _)| name), parent));
+        held_by
     }
 }
 
@@ -139,6 +176,8 @@ pub enum Form {
     Phone,
     /// ISO 3166 code of a country.
     Country,
+    /// A whole number between these two.
+    Int(i64, i64),
     /// Any JSON.
     Json,
 }
@@ -154,6 +193,8 @@ pub enum Fallback {
     Text(&'static str),
     /// A constant.
     Bool(bool),
+    /// A constant.
+    Int(i64),
 }
 
 impl Field {
@@ -210,6 +251,11 @@ impl Field {
         Self::new(name, Form::Country, Fallback::Null)
     }
 
+    /// A whole number from `least` to `most`.
+    pub const fn int(name: &'static str, least: i64, most: i64) -> Self {
+        Self::new(name, Form::Int(least, most), Fallback::Null)
+    }
+
     /// An object or list, given as JSON text.
     pub const fn json(name: &'static str) -> Self {
         Self::new(name, Form::Json, Fallback::Null)
@@ -244,6 +290,11 @@ impl Field {
     /// The value when nothing was given.
     pub const fn or(self, text: &'static str) -> Self {
         Self { default: Fallback::Text(text), ..self }
+    }
+
+    /// The number when nothing was given.
+    pub const fn or_int(self, number: i64) -> Self {
+        Self { default: Fallback::Int(number), ..self }
     }
 
     /// Twilio shows an empty text, not null.
@@ -311,6 +362,10 @@ impl Field {
                 Ok(text.to_ascii_uppercase().into())
             }
             Form::Country => refuse("must be a country code of two letters"),
+            Form::Int(least, most) => match text.parse::<i64>() {
+                Ok(number) if (least..=most).contains(&number) => Ok(number.into()),
+                _ => refuse(&format!("must be a whole number from {least} to {most}")),
+            },
             Form::Json if text.len() > JSON_MAX => refuse("is too long"),
             Form::Json => match serde_json::from_str(text) {
                 Ok(json @ (Value::Object(_) | Value::Array(_))) => Ok(json),
@@ -326,6 +381,7 @@ impl Field {
             Fallback::Empty => "".into(),
             Fallback::Text(text) => text.into(),
             Fallback::Bool(flag) => flag.into(),
+            Fallback::Int(number) => number.into(),
         }
     }
 }

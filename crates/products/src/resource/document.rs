@@ -1,6 +1,6 @@
 //! Documents of declared resources, and what rules are given.
 
-use base::{AccountSid, AnySid, ApiError, Instant, MasterKey, Params};
+use base::{AccountSid, AnySid, ApiError, Instant, MasterKey, Params, Sid};
 use serde_json::{Map, Value};
 use store::{StoreError, Tx};
 
@@ -65,6 +65,15 @@ pub struct Draft {
 }
 
 impl Draft {
+    /// What holds it: its account, or the document that its parent's member names.
+    pub fn parent(&self, resource: &Resource) -> [u8; 16] {
+        let parent = resource.ancestors().pop().and_then(|(segment, _)| {
+            let sid: AnySid = self.text(segment).parse().ok()?;
+            Some(sid.bytes)
+        });
+        parent.unwrap_or(self.account.bytes())
+    }
+
     /// A member's text; empty when it is none.
     pub fn text(&self, name: &str) -> &str {
         self.data.get(&member(name)).and_then(Value::as_str).unwrap_or_default()
@@ -83,6 +92,8 @@ pub struct Document {
     pub sid: AnySid,
     /// Whose it is.
     pub account: AccountSid,
+    /// What holds it: its account's SID, or its parent's.
+    pub parent: [u8; 16],
     /// When it was made.
     pub created_at: Instant,
     /// When it was changed last.
@@ -104,11 +115,34 @@ impl Document {
         Some(self.text(name)).filter(|text| !text.is_empty())
     }
 
-    /// In Twilio's shape (2010-04-01).
+    /// The number that a member holds.
+    pub fn int(&self, name: &str) -> Option<i64> {
+        self.data.get(&member(name)).and_then(Value::as_i64)
+    }
+
+    /// Whether a member is true.
+    pub fn flag(&self, name: &str) -> bool {
+        self.data.get(&member(name)).and_then(Value::as_bool).unwrap_or_default()
+    }
+
+    /// Its path on its host.
+    pub fn path(&self, resource: &Resource) -> String {
+        let mut list = resource.path.replace("{AccountSid}", &self.account.to_string());
+        for (segment, _) in resource.ancestors() {
+            list = list.replace(&format!("{{{segment}}}"), self.text(segment));
+        }
+        format!("{list}/{}", self.sid)
+    }
+
+    /// In Twilio's shape, which is one for the oldest host (`uri`, RFC 2822) and one for the
+    /// newer ones (`url` and `links`, ISO 8601).
     pub fn view(&self, resource: &Resource) -> Map<String, Value> {
         let mut json = Map::new();
         json.insert("sid".into(), self.sid.to_string().into());
         json.insert("account_sid".into(), self.account.to_string().into());
+        for (segment, _) in resource.ancestors() {
+            json.insert(member(segment), self.text(segment).into());
+        }
         json.insert("date_created".into(), self.created_at.to_rfc2822().into());
         json.insert("date_updated".into(), self.updated_at.to_rfc2822().into());
         for field in resource.fields.iter().filter(|field| !field.hidden) {
@@ -116,30 +150,28 @@ impl Document {
             let value = self.data.get(&name).cloned().unwrap_or_else(|| field.fallback());
             json.insert(name, value);
         }
-        let list = resource.path.replace("{AccountSid}", &self.account.to_string());
-        json.insert("uri".into(), format!("{list}/{}.json", self.sid).into());
+        if resource.is_newer() {
+            self.as_newer(resource, &mut json);
+        } else {
+            json.insert("uri".into(), format!("{}.json", self.path(resource)).into());
+        }
         if let Some(view) = resource.rules.view {
             view(self, &mut json);
         }
         json
     }
 
-    /// Turns a view into the shape of the newer hosts: dates in ISO 8601, its own address and
-    /// those of its subresources. The host's root is put before them when it is known.
-    pub fn as_newer(
-        &self,
-        resource: &Resource,
-        json: &mut Map<String, Value>,
-        links: &[(&str, &str)],
-    ) {
-        let url = format!("{}/{}", resource.path, self.sid);
+    /// The host's root is put before the addresses when it is known.
+    fn as_newer(&self, resource: &Resource, json: &mut Map<String, Value>) {
+        let url = self.path(resource);
         let link =
             |(name, path): &(&str, &str)| ((*name).to_owned(), format!("{url}{path}").into());
-        let links: Map<String, Value> = links.iter().map(link).collect();
-        json.remove("uri");
         json.insert("date_created".into(), self.created_at.to_iso8601().into());
         json.insert("date_updated".into(), self.updated_at.to_iso8601().into());
-        json.insert("links".into(), links.into());
+        if !resource.links.is_empty() {
+            let links: Map<String, Value> = resource.links.iter().map(link).collect();
+            json.insert("links".into(), links.into());
+        }
         json.insert("url".into(), url.into());
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::accounts::Verb;
 use crate::declared;
-use crate::resource::{Field, Form, Resource};
+use crate::resource::{Field, Form, Resource, member};
 
 const TABLE: &str = include_str!("../../data/resources.tsv");
 
@@ -66,6 +66,7 @@ fn fits(form: Form, fact: &str) -> bool {
         Form::Sid(prefix) => fact == format!("sid:{prefix}"),
         Form::Phone => fact == "phone" || fact == "string",
         Form::Text(_) | Form::Country => fact == "string",
+        Form::Int(..) => fact == "integer",
         Form::Json => true,
     }
 }
@@ -85,7 +86,8 @@ fn declared_resources_are_twilios() {
                 found.push(format!("{name}: {what}"));
             }
         };
-        let declared: BTreeSet<String> = resource.fields.iter().map(Field::member).collect();
+        let mut declared: BTreeSet<String> = resource.fields.iter().map(Field::member).collect();
+        declared.extend(resource.ancestors().iter().map(|(segment, _)| member(segment)));
         for (member, fact) in &facts {
             if !COMMON.contains(member) && !declared.contains(*member) {
                 differs(member, format!("is missing ({}, {})", fact.form, fact.access));

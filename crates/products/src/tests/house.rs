@@ -20,9 +20,9 @@ use crate::gateway::{Gateway, RateLimit, Routes};
 use crate::jobs::Jobs;
 use crate::live::Live;
 use crate::messaging::{self, Messaging, Prices, work::Context};
-use crate::resource::{self, Shared};
+use crate::registry::{self, Kit, Values};
 use crate::webhooks::{Outbox, Webhooks};
-use crate::{console, declared, dev, events, gateway, numbers, usage, webhooks};
+use crate::{console, dev, gateway};
 
 /// A whole installation without its listener and workers.
 pub(super) struct House {
@@ -62,7 +62,7 @@ impl House {
             store: store.clone(),
             master: Arc::clone(&master),
             seed: 1,
-            closing: crate::CLOSING,
+            closing: crate::closing(),
             token_changed: Box::new(|_| {}),
         }));
         let (owner, stranger) = (credentials(1), credentials(2));
@@ -125,48 +125,42 @@ fn routes(
     let context = Arc::new(Context {
         master: Arc::clone(master),
         prices: Prices::default(),
-        outbox: Outbox::new(Arc::clone(master), hooks.handover()),
-        nudge: Arc::new(move |_| jobs.nudge()),
+        outbox: Outbox::new(Arc::clone(master), hooks.handover(), Arc::new(|_| {})),
+        nudge: Arc::new(|_| {}),
         network: Arc::new(Network::single(Arc::new(|submission| vec![submission.body.clone()]))),
         public_url: "".into(),
     });
+    let client = Client::new(ClientConfig::default());
+    let blobs = Blobs::open(Some("memory:"), std::path::Path::new("")).expect("memory");
     let (messaging, _) = Messaging::new(messaging::Parts {
         store: store.clone(),
         master: Arc::clone(master),
         accounts: Arc::clone(accounts),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
-        client: Client::new(ClientConfig::default()),
+        client: Arc::clone(&client),
         relay: Arc::default(),
-        blobs: Blobs::open(Some("memory:"), std::path::Path::new("")).expect("memory"),
+        blobs: blobs.clone(),
         context,
     });
-    let mut routes = Routes::default();
-    messaging::api::routes(&mut routes, &messaging);
-    let shared = Arc::new(Shared {
+    let kit = Kit {
         store: store.clone(),
         master: Arc::clone(master),
-        changed: Box::new(|_| {}),
-    });
-    for resource in declared() {
-        resource::api::routes(&mut routes, &shared, resource);
-    }
-    numbers::api::routes(&mut routes, &shared);
-    accounts::api::routes(&mut routes, accounts);
-    accounts::audit::routes(&mut routes, &Arc::new(store.clone()));
-    accounts::safe_list::routes(&mut routes, &Arc::new(store.clone()));
-    usage::records::routes(&mut routes, &Arc::new(store.clone()));
-    events::api::routes(&mut routes, &Arc::new(store.clone()));
-    webhooks::alerts::routes(
-        &mut routes,
-        &Arc::new(webhooks::alerts::Alerts { store: store.clone() }),
-    );
-    let deliveries = webhooks::api::Deliveries {
-        store: store.clone(),
-        master: Arc::clone(master),
-        handover: hooks.handover(),
+        accounts: Arc::clone(accounts),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+        client,
+        blobs,
+        relay: Arc::default(),
+        live: Live::default(),
+        jobs,
+        hooks,
+        messaging,
+        public_url: "".into(),
+        node: "test".into(),
+        dev: true,
+        settings: Values::default(),
+        random: || [3; 32],
     };
-    webhooks::api::routes(&mut routes, &Arc::new(deliveries));
-    webhooks::relay::routes(&mut routes, &Arc::default());
+    let mut routes = registry::install(&kit).expect("every product").routes;
     gateway::log::routes(&mut routes, &Arc::default());
     gateway::health::routes(&mut routes, &Arc::new(store.clone()));
     let console = console::Console {

@@ -7,4 +7,22 @@ pub(crate) mod store;
 pub mod triggers;
 
 pub use categories::Leaf;
-pub use store::{MIGRATIONS, Used, count};
+use std::sync::Arc;
+
+use crate::registry::Product;
+
+pub use store::{Used, count};
+
+/// What this product is.
+pub static PRODUCT: Product = Product {
+    name: "usage",
+    migrations: &[store::MIGRATIONS],
+    resources: &triggers::RESOURCES,
+    install: |kit, installed| {
+        records::routes(&mut installed.routes, &Arc::new(kit.store.clone()));
+        let (store, outbox) = (kit.store.clone(), Arc::new(kit.outbox()));
+        installed.tasks.push(Box::pin(triggers::run(store, outbox, Arc::clone(&kit.clock))));
+        Ok(())
+    },
+    ..Product::BASE
+};

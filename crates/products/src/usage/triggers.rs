@@ -8,7 +8,7 @@ use base::{AccountSid, AnySid, ApiError, Instant, code};
 use net::Clock;
 use serde_json::{Map, Value};
 
-use crate::resource::{self, ALL, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
+use crate::resource::{self, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
 use crate::usage::categories;
 use crate::usage::period::{Asked, Period, day_of};
 use crate::usage::records::{price, sum};
@@ -26,11 +26,9 @@ pub static TRIGGER: Resource = Resource {
     kind: "usage_trigger",
     title: "UsageTrigger",
     prefix: "UT",
-    host: "api",
     path: "/2010-04-01/Accounts/{AccountSid}/Usage/Triggers",
     list_key: "usage_triggers",
     permission: "api/usage-triggers",
-    operations: ALL,
     fields: &[
         Field::text("UsageCategory", 64).required().create_only(),
         Field::text("TriggerValue", 32).required().create_only(),
@@ -46,7 +44,6 @@ pub static TRIGGER: Resource = Resource {
         Field::computed("FiredIn").hidden(),
     ],
     filters: &["Recurring", "TriggerBy", "UsageCategory"],
-    unique: &[],
     events: events!("usage.trigger"),
     rules: Rules {
         create: Some(create),
@@ -55,6 +52,7 @@ pub static TRIGGER: Resource = Resource {
         look: Some(look),
         ..Rules::NONE
     },
+    ..Resource::BASE
 };
 
 /// A value in millionths, so that prices and counts compare alike.
