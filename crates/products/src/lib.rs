@@ -1,7 +1,8 @@
 //! The products, a folder each, and what they share: the gateway and the registry.
 //!
 //! Calls go left, news goes right as events: `accounts` ← `webhooks`, `numbers`, `carriers` ←
-//! `messaging` ← `events`. `dev` stands beside them and is mounted by the development mode alone.
+//! `usage` ← `messaging` ← `lookup` ← `verify` ← `events`. `dev` stands beside them and is mounted
+//! by the development mode alone.
 
 pub mod accounts;
 pub mod carriers;
@@ -12,12 +13,14 @@ pub mod fuzz;
 pub mod gateway;
 pub mod jobs;
 pub mod live;
+pub mod lookup;
 pub mod messaging;
 pub mod numbers;
 pub mod openapi;
 pub mod registry;
 pub mod resource;
 pub mod usage;
+pub mod verify;
 pub mod webhooks;
 
 #[cfg(test)]
