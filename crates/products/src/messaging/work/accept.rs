@@ -8,6 +8,8 @@ use base::{AccountSid, AnySid, ApiError, MessageSid, ObjectKey};
 use super::routing::queue_at;
 use super::{Accepted, Context, Outcome, insert_media, open_body, route, to_waiting};
 use crate::carriers::CarrierId;
+use crate::accounts::consents;
+use crate::accounts::geo::{self, Said};
 use crate::messaging::dispatch::Waiting;
 use crate::messaging::media::FETCH_JOB;
 use crate::messaging::model::{Draft, Flags, Message, MessageKey, Status};
@@ -130,12 +132,12 @@ impl Lookups {
         let any = match self.with_opt_outs.get(&key) {
             Some(any) => *any,
             None => {
-                let any = store::has_opt_outs(tx, draft.account, &draft.from)?;
+                let any = consents::any_opted_out(tx, draft.account, &draft.from)?;
                 self.with_opt_outs.insert(key, any);
                 any
             }
         };
-        let opted_out = any && store::opted_out(tx, draft.account, &draft.from, &draft.to)?;
+        let opted_out = any && consents::opted_out(tx, draft.account, &draft.from, &draft.to)?;
         let verified = draft.trial && numbers::is_verified(tx, draft.account, &draft.to)?;
         Ok(Facts { sender, opted_out, verified })
     }
