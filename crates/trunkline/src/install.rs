@@ -177,6 +177,7 @@ fn open(
         seed: secrets::seed(),
         closing: products::CLOSING,
         token_changed: credentials::token_changed(settings.data.clone()),
+        home: settings.home(mode),
     }));
     let loopback = if mode == Mode::Dev { "127.0.0.0/8,::1/128" } else { "" };
     let allowed = settings.webhook_allow.as_deref().unwrap_or(loopback);

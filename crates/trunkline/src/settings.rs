@@ -6,6 +6,9 @@ use std::path::PathBuf;
 use clap::Args;
 use store::Location;
 
+use products::accounts::Accounts;
+use products::accounts::geo::Home;
+use products::accounts::ice::Ice;
 /// Everything that an installation can be told.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
@@ -75,6 +78,11 @@ pub struct Settings {
     /// `dev` has by default.
     #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',', hide_env_values = true)]
     pub carriers: Vec<String>,
+    /// Countries that texts may go to until an account says otherwise: `US,GB`, or `all`. All in
+    /// `dev`; in `serve` the countries of the owned numbers above, all when there are none.
+    #[arg(long, env = "TRUNKLINE_GEO_PERMISSIONS", value_delimiter = ',')]
+    pub geo_permissions: Vec<String>,
+
 
     /// Requests a second for each account; 0 means no limit.
     #[arg(long, env = "TRUNKLINE_RATE_LIMIT")]
@@ -113,3 +121,27 @@ impl Settings {
         }
     }
 }
+    /// Where texts may go until an account says otherwise (Twilio: to the home country).
+    pub fn home(&self, mode: Mode) -> Home {
+        let given = self.geo_permissions.iter().map(|text| text.trim().to_ascii_uppercase());
+        let given: Vec<String> = given.filter(|text| !text.is_empty()).collect();
+        if given.iter().any(|text| text == "ALL") {
+            return Home::everywhere();
+        }
+        if !given.is_empty() {
+            return Home::of(given);
+        }
+        let country = |number: &String| E164::parse(number.trim()).ok()?.country();
+        let own: Vec<String> = self.numbers.iter().filter_map(country).collect();
+        if mode == Mode::Dev || own.is_empty() { Home::everywhere() } else { Home::of(own) }
+    }
+
+    /// What tokens for STUN and TURN servers are made of.
+    pub fn ice(&self, accounts: &Arc<Accounts>) -> Ice {
+        Ice {
+            servers: self.ice_servers.clone(),
+            secret: self.turn_secret.clone().map(Secret::new),
+            accounts: Arc::clone(accounts),
+        }
+    }
+

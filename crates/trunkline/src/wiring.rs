@@ -44,6 +44,7 @@ pub fn join(
             move |_| jobs.nudge()
         }),
         network: Arc::new(network),
+        home: settings.home(mode),
         public_url: public_url.into(),
     });
     let (messaging, mailboxes) = Messaging::new(messaging::Parts {

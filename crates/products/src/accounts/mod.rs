@@ -44,6 +44,7 @@ pub struct Accounts {
     wrong: sessions::Wrong,
     random: Mutex<Random>,
     closing: &'static [Closing],
+    home: geo::Home,
     token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
 }
 
@@ -57,6 +58,8 @@ pub struct Parts {
     pub seed: u64,
     /// What else ends with a closed account.
     pub closing: &'static [Closing],
+    /// Where texts may go until an account says otherwise.
+    pub home: geo::Home,
     /// Told of a token that took another's place.
     pub token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
 }
@@ -82,12 +85,18 @@ impl Accounts {
             wrong: sessions::Wrong::default(),
             random: Mutex::new(Random::from_seed(parts.seed)),
             closing: parts.closing,
+            home: parts.home,
             token_changed: parts.token_changed,
         }
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Where texts may go until an account says otherwise.
+    pub fn home(&self) -> &geo::Home {
+        &self.home
     }
 
     /// A fresh id for a request.

@@ -12,6 +12,7 @@ mod uncertain;
 use ::store::{NewEvent, Query, StoreError, Tx, job};
 use base::{AnySid, ApiError, Instant, MasterKey, MediaSid, Money, ObjectKey, Sid, code};
 
+use crate::accounts::geo::Home;
 use crate::carriers::routes::Network;
 use crate::carriers::{CarrierId, Part, Receipt, ReceiptStatus, Submission, SubmitOutcome};
 use crate::messaging::dispatch::Waiting;
@@ -42,6 +43,8 @@ pub struct Context {
     pub nudge: std::sync::Arc<dyn Fn(job::JobId) + Send + Sync>,
     /// Who delivers what.
     pub network: std::sync::Arc<Network>,
+    /// Where texts may go until an account says otherwise.
+    pub home: Home,
     /// How the world reaches this installation.
     pub public_url: std::sync::Arc<str>,
 }

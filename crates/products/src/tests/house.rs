@@ -63,6 +63,7 @@ impl House {
             master: Arc::clone(&master),
             seed: 1,
             closing: crate::CLOSING,
+            home: accounts::geo::Home::everywhere(),
             token_changed: Box::new(|_| {}),
         }));
         let (owner, stranger) = (credentials(1), credentials(2));
@@ -134,6 +135,7 @@ fn routes(
         store: store.clone(),
         master: Arc::clone(master),
         accounts: Arc::clone(accounts),
+        home: accounts::geo::Home::everywhere(),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         client: Client::new(ClientConfig::default()),
         relay: Arc::default(),
