@@ -2,13 +2,17 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use base::{E164, Secret};
 use clap::Args;
-use store::Location;
-
 use products::accounts::Accounts;
 use products::accounts::geo::Home;
 use products::accounts::ice::Ice;
+use store::Location;
+
+use crate::install::Mode;
+
 /// Everything that an installation can be told.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
@@ -74,15 +78,15 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_SMS_URL")]
     pub sms_url: Option<String>,
 
-    /// Carriers as URLs: `smpp://id:password@host:2775?…`; `sim:` is the simulated one, which
-    /// `dev` has by default.
-    #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',', hide_env_values = true)]
-    pub carriers: Vec<String>,
     /// Countries that texts may go to until an account says otherwise: `US,GB`, or `all`. All in
     /// `dev`; in `serve` the countries of the owned numbers above, all when there are none.
     #[arg(long, env = "TRUNKLINE_GEO_PERMISSIONS", value_delimiter = ',')]
     pub geo_permissions: Vec<String>,
 
+    /// Carriers as URLs: `smpp://id:password@host:2775?…`; `sim:` is the simulated one, which
+    /// `dev` has by default.
+    #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',', hide_env_values = true)]
+    pub carriers: Vec<String>,
 
     /// Requests a second for each account; 0 means no limit.
     #[arg(long, env = "TRUNKLINE_RATE_LIMIT")]
@@ -107,20 +111,21 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_WEBHOOK_RETRY", default_value = "twilio")]
     pub webhook_retry: String,
 
+    /// STUN and TURN servers that `Tokens` names: `stun:turn.example:3478`,
+    /// `turn:turn.example:3478?transport=udp`. Without them there are no such tokens.
+    #[arg(long, env = "TRUNKLINE_ICE_SERVERS", value_delimiter = ',')]
+    pub ice_servers: Vec<String>,
+
+    /// The secret that the TURN servers share with us (coturn: `static-auth-secret`).
+    #[arg(long, env = "TRUNKLINE_TURN_SECRET", hide_env_values = true)]
+    pub turn_secret: Option<String>,
+
     /// Seconds for which messages that were in flight at a crash wait for their receipts.
     #[arg(long, env = "TRUNKLINE_UNCERTAIN_GRACE", default_value_t = 8)]
     pub uncertain_grace_s: u64,
 }
 
 impl Settings {
-    /// Where the data is.
-    pub fn location(&self) -> Location {
-        match &self.database_url {
-            Some(url) => Location::Postgres(url.clone()),
-            None => Location::Folder(self.data.clone()),
-        }
-    }
-}
     /// Where texts may go until an account says otherwise (Twilio: to the home country).
     pub fn home(&self, mode: Mode) -> Home {
         let given = self.geo_permissions.iter().map(|text| text.trim().to_ascii_uppercase());
@@ -145,3 +150,11 @@ impl Settings {
         }
     }
 
+    /// Where the data is.
+    pub fn location(&self) -> Location {
+        match &self.database_url {
+            Some(url) => Location::Postgres(url.clone()),
+            None => Location::Folder(self.data.clone()),
+        }
+    }
+}

@@ -114,6 +114,12 @@ impl Drop for House {
     }
 }
 
+/// Servers that nobody asks.
+fn ice(accounts: &Arc<Accounts>) -> accounts::ice::Ice {
+    let servers = ["stun:turn.test:3478", "turn:turn.test:3478"].map(str::to_owned).to_vec();
+    accounts::ice::Ice { servers, secret: Some(Secret::new("s")), accounts: Arc::clone(accounts) }
+}
+
 /// Every route of every product, as the binary mounts them in `dev`.
 fn routes(
     store: &Store,
@@ -129,13 +135,13 @@ fn routes(
         outbox: Outbox::new(Arc::clone(master), hooks.handover()),
         nudge: Arc::new(move |_| jobs.nudge()),
         network: Arc::new(Network::single(Arc::new(|submission| vec![submission.body.clone()]))),
+        home: accounts::geo::Home::everywhere(),
         public_url: "".into(),
     });
     let (messaging, _) = Messaging::new(messaging::Parts {
         store: store.clone(),
         master: Arc::clone(master),
         accounts: Arc::clone(accounts),
-        home: accounts::geo::Home::everywhere(),
         clock: Arc::clone(clock) as Arc<dyn Clock>,
         client: Client::new(ClientConfig::default()),
         relay: Arc::default(),
@@ -170,6 +176,7 @@ fn routes(
     webhooks::api::routes(&mut routes, &Arc::new(deliveries));
     webhooks::relay::routes(&mut routes, &Arc::default());
     gateway::log::routes(&mut routes, &Arc::default());
+    accounts::ice::routes(&mut routes, ice(accounts));
     gateway::health::routes(&mut routes, &Arc::new(store.clone()));
     let console = console::Console {
         accounts: Arc::clone(accounts),
