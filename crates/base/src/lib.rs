@@ -15,7 +15,7 @@ pub use error::{ApiError, code, meaning};
 pub use form::{FormError, Params};
 pub use instant::{Instant, InvalidDate};
 pub use money::{Currency, InvalidMoney, Money};
-pub use number::{Address, E164, InvalidAddress};
+pub use number::{Address, E164, InvalidAddress, countries};
 pub use secret::{MasterKey, ObjectKey, SealBroken, Secret};
 pub use sid::{
     AccountSid, AddressSid, AnySid, ApplicationSid, EventSid, HandsetMessageSid, InvalidSid,

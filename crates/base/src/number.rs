@@ -59,6 +59,15 @@ impl E164 {
     }
 }
 
+/// Every country with numbers of its own, and the code before them: `("GB", 44)`, by code.
+pub fn countries() -> Vec<(&'static str, u16)> {
+    let regions = |code: u16| {
+        let regions = phonenumber::metadata::DATABASE.region(&code).unwrap_or_default();
+        regions.into_iter().filter(|id| id.len() == 2).map(move |id| (id, code))
+    };
+    (1..1_000).flat_map(regions).collect()
+}
+
 impl fmt::Display for E164 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

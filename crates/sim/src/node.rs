@@ -112,6 +112,7 @@ pub fn context(master: Arc<MasterKey>, handed: &Arc<Mutex<Handed>>) -> Context {
         network: Arc::new(Network::single(Arc::new(|submission| {
             crate::carrier::split(&submission.body)
         }))),
+        home: products::accounts::geo::Home::everywhere(),
         public_url: "http://sim".into(),
     }
 }

@@ -112,6 +112,7 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     let (mut routes, carriers) = wiring::join(&parts, &settings, mode, &public_url, &live)?;
     products::gateway::log::routes(&mut routes, &log);
     products::openapi::routes(&mut routes);
+    accounts::ice::routes(&mut routes, settings.ice(&parts.accounts));
     let limit = RateLimit::new(settings.rate_limit.unwrap_or(0));
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let gateway = Gateway::new(routes, Arc::clone(&parts.accounts), limit, clock, log);
@@ -176,6 +177,7 @@ fn open(
         master: Arc::clone(&master),
         seed: secrets::seed(),
         closing: products::closing(),
+        home: settings.home(mode),
         token_changed: credentials::token_changed(settings.data.clone()),
     }));
     let loopback = if mode == Mode::Dev { "127.0.0.0/8,::1/128" } else { "" };

@@ -119,6 +119,7 @@ impl Operator {
             master,
             seed: secrets::seed(),
             closing: products::closing(),
+            home: accounts::geo::Home::everywhere(),
             token_changed: credentials::token_changed(place.data.clone()),
         });
         Ok(Self { store, accounts })

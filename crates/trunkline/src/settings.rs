@@ -2,10 +2,16 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use base::{E164, Secret};
 use clap::Args;
+use products::accounts::Accounts;
+use products::accounts::geo::Home;
+use products::accounts::ice::Ice;
 use store::Location;
 
+use crate::install::Mode;
 use crate::product_settings::ProductSettings;
 
 /// Everything that an installation can be told.
@@ -73,6 +79,11 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_SMS_URL")]
     pub sms_url: Option<String>,
 
+    /// Countries that texts may go to until an account says otherwise: `US,GB`, or `all`. All in
+    /// `dev`; in `serve` the countries of the owned numbers above, all when there are none.
+    #[arg(long, env = "TRUNKLINE_GEO_PERMISSIONS", value_delimiter = ',')]
+    pub geo_permissions: Vec<String>,
+
     /// Carriers as URLs: `smpp://id:password@host:2775?…`; `sim:` is the simulated one, which
     /// `dev` has by default.
     #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',', hide_env_values = true)]
@@ -101,6 +112,15 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_WEBHOOK_RETRY", default_value = "twilio")]
     pub webhook_retry: String,
 
+    /// STUN and TURN servers that `Tokens` names: `stun:turn.example:3478`,
+    /// `turn:turn.example:3478?transport=udp`. Without them there are no such tokens.
+    #[arg(long, env = "TRUNKLINE_ICE_SERVERS", value_delimiter = ',')]
+    pub ice_servers: Vec<String>,
+
+    /// The secret that the TURN servers share with us (coturn: `static-auth-secret`).
+    #[arg(long, env = "TRUNKLINE_TURN_SECRET", hide_env_values = true)]
+    pub turn_secret: Option<String>,
+
     /// Seconds for which messages that were in flight at a crash wait for their receipts.
     #[arg(long, env = "TRUNKLINE_UNCERTAIN_GRACE", default_value_t = 8)]
     pub uncertain_grace_s: u64,
@@ -111,6 +131,30 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Where texts may go until an account says otherwise (Twilio: to the home country).
+    pub fn home(&self, mode: Mode) -> Home {
+        let given = self.geo_permissions.iter().map(|text| text.trim().to_ascii_uppercase());
+        let given: Vec<String> = given.filter(|text| !text.is_empty()).collect();
+        if given.iter().any(|text| text == "ALL") {
+            return Home::everywhere();
+        }
+        if !given.is_empty() {
+            return Home::of(given);
+        }
+        let country = |number: &String| E164::parse(number.trim()).ok()?.country();
+        let own: Vec<String> = self.numbers.iter().filter_map(country).collect();
+        if mode == Mode::Dev || own.is_empty() { Home::everywhere() } else { Home::of(own) }
+    }
+
+    /// What tokens for STUN and TURN servers are made of.
+    pub fn ice(&self, accounts: &Arc<Accounts>) -> Ice {
+        Ice {
+            servers: self.ice_servers.clone(),
+            secret: self.turn_secret.clone().map(Secret::new),
+            accounts: Arc::clone(accounts),
+        }
+    }
+
     /// Where the data is.
     pub fn location(&self) -> Location {
         match &self.database_url {

@@ -45,6 +45,7 @@ pub fn join(
         outbox: Outbox::new(Arc::clone(&parts.master), hooks.handover(), Arc::clone(&nudge)),
         nudge,
         network: Arc::new(network),
+        home: settings.home(mode),
         public_url: public_url.into(),
     });
     let (messaging, mailboxes) = Messaging::new(messaging::Parts {

@@ -58,6 +58,8 @@ refused = api.messages.create(to="+15558675700", from_=OURS, body="x", media_url
 assert end_of(refused).error_code == 11205, "the guard refuses private addresses"
 alerts = requests.get(f"{BASE}/monitor/v1/Alerts", auth=(ACCOUNT, TOKEN), timeout=10).json()["alerts"]
 assert {a["error_code"] for a in alerts} >= {"11200", "12300", "30019", "11205"}, alerts
+told = [a["resource_sid"] for a in alerts]
+assert len(told) == len(set(told)), "one alert for a message whose file can't be had"
 
 # Numbers that can't send media.
 british = [n for n in api.incoming_phone_numbers.list() if n.phone_number != OURS][0]

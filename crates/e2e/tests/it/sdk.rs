@@ -83,6 +83,13 @@ fn credentials_are_kept_and_never_shown() {
 }
 
 #[test]
+fn consents_and_countries_decide_what_is_sent_on_both_engines() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        Trunkline::start(engine).python("consents.py");
+    }
+}
+
+#[test]
 fn webhooks_come_to_a_laptop() {
     Trunkline::start(Engine::Sqlite).python("listen.py");
 }

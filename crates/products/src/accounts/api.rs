@@ -10,7 +10,8 @@ use crate::accounts::audit::Actor;
 use crate::accounts::change::{BAD_STATUS, Change};
 use crate::accounts::store::Filter;
 use crate::accounts::{
-    Account, Accounts, Permission, Retention, Status, Verb, store, store_error, tokens_api,
+    Account, Accounts, Permission, Retention, Status, Verb, consents, geo, store, store_error,
+    tokens_api,
 };
 use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
@@ -46,6 +47,8 @@ pub fn routes(routes: &mut Routes, accounts: &Arc<Accounts>) {
         routes.on("", method, SETTINGS, permission, accounts, handler);
     }
     tokens_api::routes(routes, accounts);
+    consents::routes(routes, accounts);
+    geo::routes(routes, accounts);
 }
 
 async fn list(accounts: Arc<Accounts>, call: Call) -> ApiResult {

@@ -4,6 +4,9 @@ pub mod api;
 pub mod audit;
 pub(crate) mod authenticate;
 mod change;
+pub mod consents;
+pub mod geo;
+pub mod ice;
 mod model;
 pub mod people;
 mod permission;
@@ -55,6 +58,7 @@ pub struct Accounts {
     wrong: sessions::Wrong,
     random: Mutex<Random>,
     closing: Arc<[Closing]>,
+    home: geo::Home,
     token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
 }
 
@@ -68,6 +72,8 @@ pub struct Parts {
     pub seed: u64,
     /// What else ends with a closed account.
     pub closing: Vec<Closing>,
+    /// Where texts may go until an account says otherwise.
+    pub home: geo::Home,
     /// Told of a token that took another's place.
     pub token_changed: Box<dyn Fn(&Credentials) + Send + Sync>,
 }
@@ -93,12 +99,18 @@ impl Accounts {
             wrong: sessions::Wrong::default(),
             random: Mutex::new(Random::from_seed(parts.seed)),
             closing: parts.closing.into(),
+            home: parts.home,
             token_changed: parts.token_changed,
         }
     }
 
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Where texts may go until an account says otherwise.
+    pub fn home(&self) -> &geo::Home {
+        &self.home
     }
 
     /// A fresh id for a request.

@@ -4,7 +4,9 @@ use ::store::{Migration, NewEvent, Query, Row, StoreError, Tx, Value};
 use base::{AccountSid, AnySid, Instant, KeySid, MasterKey, Secret, Sid};
 
 use crate::accounts::sessions::Opens;
-use crate::accounts::{Account, Credentials, Key, KeyKind, Kind, Retention, Status, resources};
+use crate::accounts::{
+    Account, Credentials, Key, KeyKind, Kind, Retention, Status, consents, geo, resources,
+};
 use crate::resource;
 
 /// The tables of this product.
@@ -61,6 +63,8 @@ pub const MIGRATIONS: &[Migration] = &[
         ALTER TABLE accounts ADD COLUMN retain_alerts {int} NOT NULL DEFAULT 0;
         ",
     },
+    consents::MIGRATION,
+    geo::MIGRATION,
 ];
 
 /// An account has another token than before.

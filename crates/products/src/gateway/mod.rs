@@ -28,7 +28,7 @@ pub use request::{Call, Request};
 pub use response::{ApiResult, Response};
 pub use routes::{Answering, Routes};
 use routes::{Endpoint, Found};
-use unimplemented::Operations;
+pub(crate) use unimplemented::Operations;
 
 use crate::accounts::Accounts;
 

@@ -89,6 +89,12 @@ impl Routes {
         &self.listed
     }
 
+    /// Whether there is a route for an operation, whose path has names in braces.
+    #[cfg(test)]
+    pub(crate) fn has(&self, product: &str, method: &Method, path: &str) -> bool {
+        matches!(self.find(product, method, path), Found::Endpoint(..))
+    }
+
     fn add(&mut self, product: &'static str, method: Method, path: &str, endpoint: Endpoint) {
         let key = (product, path.to_owned());
         let index = *self.known.entry(key).or_insert_with(|| {

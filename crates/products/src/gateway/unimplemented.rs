@@ -11,15 +11,18 @@ const OPERATIONS: &str = include_str!("../../data/operations.tsv");
 pub(crate) struct Operations(HashMap<&'static str, matchit::Router<Vec<&'static str>>>);
 
 impl Operations {
+    /// Each operation: host, method, path.
+    pub(crate) fn listed() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {
+        OPERATIONS.lines().filter_map(|line| {
+            let mut fields = line.split('\t');
+            Some((fields.next()?, fields.next()?, fields.next()?))
+        })
+    }
+
     pub(crate) fn load() -> Self {
         let mut paths: HashMap<(&str, &str), Vec<&str>> = HashMap::new();
-        for line in OPERATIONS.lines() {
-            let mut fields = line.split('\t');
-            if let (Some(host), Some(method), Some(path)) =
-                (fields.next(), fields.next(), fields.next())
-            {
-                paths.entry((host, path)).or_default().push(method);
-            }
+        for (host, method, path) in Self::listed() {
+            paths.entry((host, path)).or_default().push(method);
         }
         let mut routers: HashMap<&str, matchit::Router<Vec<&str>>> = HashMap::new();
         for ((host, path), methods) in paths {

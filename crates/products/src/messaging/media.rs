@@ -19,7 +19,7 @@ use crate::gateway::{ApiResult, Response};
 use crate::messaging::model::{Message, MessageKey, Status};
 use crate::messaging::store::{self, Media};
 use crate::messaging::{Messaging, work};
-use crate::webhooks::alerts::{self, NewAlert};
+use crate::webhooks::alerts::NewAlert;
 
 /// The kind of job that fetches the media of an outbound message and then queues it.
 pub const FETCH_JOB: &str = "messaging.media";
@@ -162,10 +162,7 @@ impl Messaging {
 
     async fn fail_for(&self, key: MessageKey, why: Refused) -> Result<(), StoreError> {
         let (context, alert) = (Arc::clone(&self.context), why.into_alert(key));
-        let unit = move |tx: &mut Tx<'_>| {
-            work::fail(tx, &context, &[(key, alert.code)])?;
-            alerts::raise(tx, &[alert])
-        };
+        let unit = move |tx: &mut Tx<'_>| work::fail_for_file(tx, &context, key, alert);
         self.store.write::<_, StoreError, _>(unit).await
     }
 

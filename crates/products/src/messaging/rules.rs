@@ -23,6 +23,8 @@ pub struct Facts {
     pub sender: Option<SenderFacts>,
     /// Whether the recipient said STOP to this sender.
     pub opted_out: bool,
+    /// Whether texts to the recipient's country are switched off.
+    pub country_off: bool,
     /// Whether the recipient is a verified number of the account.
     pub verified: bool,
 }
@@ -95,6 +97,14 @@ pub fn accept(
              numbers; verify {to} as an outgoing caller id, or upgrade the account"
         );
         return Err(ApiError::new(code::TRIAL_TO_UNVERIFIED, text));
+    }
+    if facts.country_off {
+        let text = format!(
+            "Permission to send an SMS has not been enabled for the region indicated by the 'To' \
+             number: {}",
+            masked(&to.to_string())
+        );
+        return Err(ApiError::new(code::REGION_NOT_PERMITTED, text));
     }
     if facts.opted_out && !draft.to_opted_out {
         let text = "Attempt to send to unsubscribed recipient: it answered STOP to this sender";

@@ -1,6 +1,5 @@
 //! The SQL of messages. Hot functions take slices: one statement a table and batch.
 
-mod consent;
 mod idempotency;
 mod inbound_parts;
 mod list;
@@ -9,7 +8,6 @@ mod queues;
 mod segments;
 mod uncertain;
 
-pub use consent::{has_opt_outs, opt_in, opt_out, opted_out};
 pub use idempotency::{forget_idempotent, idempotent, remember_idempotent};
 pub use inbound_parts::{InboundPart, insert_part, parts_from, remove_parts};
 pub use list::{Filter, ended_before, list};
@@ -27,6 +25,7 @@ use crate::messaging::model::{Direction, Flags, Message, MessageKey, Status};
 pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "messaging/1", sql: MESSAGES },
     Migration { name: "messaging/2", sql: SEGMENTS },
+    Migration { name: "messaging/3", sql: OPT_OUTS_TO_CONSENTS },
 ];
 
 const MESSAGES: &str = "
@@ -141,6 +140,13 @@ const SEGMENTS: &str = "
         id {blob} NOT NULL PRIMARY KEY,
         hashes {blob} NOT NULL
     ) {clustered};
+    ";
+
+/// STOP is a consent like others.
+const OPT_OUTS_TO_CONSENTS: &str = "
+    INSERT INTO consents (account, sender, contact, opted_out, source, given_at, updated_at)
+    SELECT account, sender, recipient, 1, 'opt-out-message', at, at FROM opt_outs;
+    DROP TABLE opt_outs;
     ";
 
 const COLUMNS: &str = "account, sid, direction, status, sender, recipient, segments, media, error, \

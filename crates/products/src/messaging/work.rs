@@ -12,6 +12,7 @@ mod uncertain;
 use ::store::{NewEvent, Query, StoreError, Tx, job};
 use base::{AnySid, ApiError, Instant, MasterKey, MediaSid, Money, ObjectKey, Sid, code};
 
+use crate::accounts::geo::Home;
 use crate::carriers::routes::Network;
 use crate::carriers::{CarrierId, Part, Receipt, ReceiptStatus, Submission, SubmitOutcome};
 use crate::messaging::dispatch::Waiting;
@@ -42,6 +43,8 @@ pub struct Context {
     pub nudge: std::sync::Arc<dyn Fn(job::JobId) + Send + Sync>,
     /// Who delivers what.
     pub network: std::sync::Arc<Network>,
+    /// Where texts may go until an account says otherwise.
+    pub home: Home,
     /// How the world reaches this installation.
     pub public_url: std::sync::Arc<str>,
 }
@@ -358,6 +361,19 @@ pub fn fail(
     write_steps(tx, context, steps)
 }
 
+/// Fails a message for one of its files: the file's alert is the message's.
+pub fn fail_for_file(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    key: MessageKey,
+    alert: NewAlert,
+) -> Result<(), StoreError> {
+    let Some(message) = store::find(tx, key)? else { return Ok(()) };
+    let (flags, error) = (message.flags, alert.code);
+    let step = Step { message, status: Status::Failed, error, carrier_ref: None, flags };
+    write_steps_telling(tx, context, vec![step], |_| Some(alert.clone()))
+}
+
 /// Calls back a message that waits.
 pub fn cancel(tx: &mut Tx<'_>, context: &Context, message: Message) -> Result<(), StoreError> {
     let flags = message.flags;
@@ -367,6 +383,15 @@ pub fn cancel(tx: &mut Tx<'_>, context: &Context, message: Message) -> Result<()
 
 /// Writes steps: events, rows, callbacks. Steps that would lead back are left out.
 fn write_steps(tx: &mut Tx<'_>, context: &Context, steps: Vec<Step>) -> Result<(), StoreError> {
+    write_steps_telling(tx, context, steps, |step| alert_of(step, context))
+}
+
+fn write_steps_telling(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    steps: Vec<Step>,
+    alert: impl Fn(&Step) -> Option<NewAlert>,
+) -> Result<(), StoreError> {
     let steps: Vec<Step> =
         steps.into_iter().filter(|step| step.message.status.may_become(step.status)).collect();
     let facts: Vec<String> = steps.iter().map(facts_of).collect();
@@ -391,7 +416,7 @@ fn write_steps(tx: &mut Tx<'_>, context: &Context, steps: Vec<Step>) -> Result<(
         .collect();
     store::update(tx, &changes)?;
     usage::count(tx, steps.iter().filter_map(|step| used_by(step, context)))?;
-    let alerts: Vec<NewAlert> = steps.iter().filter_map(|s| alert_of(s, context)).collect();
+    let alerts: Vec<NewAlert> = steps.iter().filter_map(alert).collect();
     alerts::raise(tx, &alerts)?;
     let deliveries: Vec<NewDelivery> = steps.iter().filter_map(callback_of).collect();
     context.outbox.enqueue(tx, deliveries)

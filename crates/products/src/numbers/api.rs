@@ -2,29 +2,32 @@
 
 use std::sync::Arc;
 
-use base::{ApiError, code};
+use base::{AddressSid, ApiError, code};
 use http::Method;
 use serde_json::{Value, json};
 
+use crate::accounts::resources::ADDRESS;
 use crate::accounts::{Permission, Verb, store_error};
 use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::numbers::resources::{INCOMING_PHONE_NUMBER, capabilities};
 use crate::numbers::store::{self, InventoryNumber, NumberKind, national};
-use crate::resource::{Shared, api as declared};
+use crate::resource::{Document, Shared, api as declared, store as sql};
 
 const AVAILABLE: &str = "/2010-04-01/Accounts/{AccountSid}/AvailablePhoneNumbers";
 const INCOMING: &str = "/2010-04-01/Accounts/{AccountSid}/IncomingPhoneNumbers";
 
+const DEPENDENT: &str =
+    "/2010-04-01/Accounts/{AccountSid}/Addresses/{AddressSid}/DependentPhoneNumbers";
+
+/// Numbers read at once when those of an address are looked for.
+const BATCH: u32 = 1_000;
+
 /// Numbers looked at by one search at most.
 const SEARCHED_MAX: u32 = 10_000;
 
-/// The kinds of numbers, as paths name them.
-const KINDS: [(&str, NumberKind); 3] = [
-    ("Local", NumberKind::Local),
-    ("Mobile", NumberKind::Mobile),
-    ("TollFree", NumberKind::TollFree),
-];
+/// The kinds that are bought and listed by a path of their own.
+const BOUGHT: [NumberKind; 3] = [NumberKind::Local, NumberKind::Mobile, NumberKind::TollFree];
 
 /// Adds the routes.
 pub fn routes(routes: &mut Routes, shared: &Arc<Shared>) {
@@ -33,13 +36,19 @@ pub fn routes(routes: &mut Routes, shared: &Arc<Shared>) {
     let countries: Handler = |s, c| Box::pin(list_countries(s, c));
     let country: Handler = |s, c| Box::pin(fetch_country(s, c));
     routes.on("api", Method::GET, AVAILABLE, read(Verb::List), shared, countries);
+    let dependents: Handler = |s, c| Box::pin(dependent(s, c));
+    let list = Permission::new(INCOMING_PHONE_NUMBER.permission, Verb::List);
+    routes.on("api", Method::GET, DEPENDENT, list, shared, dependents);
     let one = format!("{AVAILABLE}/{{CountryCode}}");
     routes.on("api", Method::GET, &one, read(Verb::Read), shared, country);
-    for (name, kind) in KINDS {
+    for (kind, name, ..) in NumberKind::ALL {
         let path = format!("{AVAILABLE}/{{CountryCode}}/{name}");
         routes.on("api", Method::GET, &path, read(Verb::List), shared, move |s, c| {
             search(s, c, kind)
         });
+        if !BOUGHT.contains(&kind) {
+            continue;
+        }
         let path = format!("{INCOMING}/{name}");
         let buy = Permission::new(INCOMING_PHONE_NUMBER.permission, Verb::Create);
         let list = Permission::new(INCOMING_PHONE_NUMBER.permission, Verb::List);
@@ -51,6 +60,31 @@ pub fn routes(routes: &mut Routes, shared: &Arc<Shared>) {
             declared::list_page(s, c, &INCOMING_PHONE_NUMBER)
         });
     }
+}
+
+/// Numbers of an account that have an address of it.
+async fn dependent(shared: Arc<Shared>, call: Call) -> ApiResult {
+    let (account, paging) = (call.caller.account_sid(), Paging::of(&call.request)?);
+    let address: AddressSid = call.request.sid("AddressSid")?;
+    let (missing, size) = (call.request.not_found(), paging.size as usize + 1);
+    let mut cursor = paging.neighbour()?;
+    let read = shared.store.read(move |reader| {
+        let mut found = Vec::new();
+        let known = sql::find(reader, &ADDRESS, account, address.into())?.is_some();
+        while known && found.len() < size {
+            let batch = sql::list(reader, &INCOMING_PHONE_NUMBER, account, &[], cursor, BATCH)?;
+            let Some(last) = batch.last() else { break };
+            cursor = Some((cursor.is_none_or(|(forward, _)| forward), last.sid));
+            let address = address.to_string();
+            found.extend(batch.into_iter().filter(|number| number.text("AddressSid") == address));
+        }
+        found.truncate(size);
+        Ok::<_, ::store::StoreError>(known.then_some(found))
+    });
+    let found = read.await.map_err(store_error)?.ok_or(missing)?;
+    let view = |number: &Document| Value::Object(number.view(&INCOMING_PHONE_NUMBER));
+    let page = paging.page(found, |number| number.sid.to_string(), view);
+    Ok(Response::ok(&v2010(&call.request, &paging, "dependent_phone_numbers", page)))
 }
 
 async fn list_countries(shared: Arc<Shared>, call: Call) -> ApiResult {
@@ -72,16 +106,14 @@ async fn fetch_country(shared: Arc<Shared>, call: Call) -> ApiResult {
 
 fn country_view(account: &str, country: &str) -> Value {
     let uri = format!("/2010-04-01/Accounts/{account}/AvailablePhoneNumbers/{country}");
+    let parts = NumberKind::ALL
+        .map(|(_, path, _, name)| (name.to_owned(), Value::from(format!("{uri}/{path}.json"))));
     json!({
         "country_code": country,
         "country": country,
         "beta": false,
         "uri": format!("{uri}.json"),
-        "subresource_uris": {
-            "local": format!("{uri}/Local.json"),
-            "mobile": format!("{uri}/Mobile.json"),
-            "toll_free": format!("{uri}/TollFree.json"),
-        },
+        "subresource_uris": parts.into_iter().collect::<serde_json::Map<_, _>>(),
     })
 }
 

@@ -18,7 +18,8 @@ pub struct BadInventory {
 }
 
 /// Parses a file. Only the number must be there: the country is found from it, the kind is
-/// `local` unless it says `mobile` or `tollfree`, and capabilities are `sms mms voice` unless it
+/// `local` unless it says `mobile`, `tollfree`, `national`, `sharedcost`, `voip` or
+/// `machinetomachine`, and capabilities are `sms mms voice` unless it
 /// names fewer. Empty lines, `#` comments and a heading that begins with `number` are passed over.
 pub fn parse(text: &str) -> Result<Vec<InventoryNumber>, BadInventory> {
     let mut found = Vec::new();
@@ -51,10 +52,11 @@ fn number(line: &str) -> Result<InventoryNumber, String> {
         other => return Err(format!("'{other}' is no country code of two letters")),
     };
     let kind = match next() {
-        "" | "local" => NumberKind::Local,
-        "mobile" => NumberKind::Mobile,
-        "tollfree" => NumberKind::TollFree,
-        other => return Err(format!("'{other}' must be local, mobile or tollfree")),
+        "" => NumberKind::Local,
+        named => NumberKind::from_name(named).ok_or_else(|| {
+            let known = NumberKind::ALL.map(|(_, _, name, _)| name).join(", ");
+            format!("'{named}' must be one of {known}")
+        })?,
     };
     let (region, locality) = (next().to_owned(), next().to_owned());
     let capabilities = match next() {

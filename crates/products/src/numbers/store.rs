@@ -34,16 +34,43 @@ pub enum NumberKind {
     Mobile = 1,
     /// Free for the caller.
     TollFree = 2,
+    /// Of a country, and no place in it.
+    National = 3,
+    /// Paid by both ends.
+    SharedCost = 4,
+    /// Of the internet.
+    Voip = 5,
+    /// Of machines.
+    MachineToMachine = 6,
 }
 
 impl NumberKind {
+    /// Each, as paths name it, as the JSON of a number and files do, and as lists of what a
+    /// country has do.
+    pub const ALL: [(Self, &'static str, &'static str, &'static str); 7] = [
+        (Self::Local, "Local", "local", "local"),
+        (Self::Mobile, "Mobile", "mobile", "mobile"),
+        (Self::TollFree, "TollFree", "tollfree", "toll_free"),
+        (Self::National, "National", "national", "national"),
+        (Self::SharedCost, "SharedCost", "sharedcost", "shared_cost"),
+        (Self::Voip, "Voip", "voip", "voip"),
+        (Self::MachineToMachine, "MachineToMachine", "machinetomachine", "machine_to_machine"),
+    ];
+
+    /// As the tables have it.
+    fn of(number: i64) -> Self {
+        let found = Self::ALL.iter().find(|(kind, ..)| *kind as i64 == number);
+        found.map_or(Self::Local, |(kind, ..)| *kind)
+    }
+
     /// As the JSON of a number names it.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Mobile => "mobile",
-            Self::TollFree => "tollfree",
-        }
+        Self::ALL.iter().find(|(kind, ..)| *kind == self).map_or("local", |(_, _, name, _)| name)
+    }
+
+    /// From that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, _, known, _)| *known == name).map(|(kind, ..)| *kind)
     }
 }
 
@@ -167,11 +194,7 @@ fn from_row(row: &Row<'_>) -> Result<InventoryNumber, StoreError> {
     Ok(InventoryNumber {
         e164: row.text(0)?,
         country: row.text(1)?,
-        kind: match row.int(2)? {
-            0 => NumberKind::Local,
-            1 => NumberKind::Mobile,
-            _ => NumberKind::TollFree,
-        },
+        kind: NumberKind::of(row.int(2)?),
         region: row.text(3)?,
         locality: row.text(4)?,
         sms: row.bool(5)?,

@@ -63,6 +63,7 @@ impl House {
             master: Arc::clone(&master),
             seed: 1,
             closing: crate::closing(),
+            home: accounts::geo::Home::everywhere(),
             token_changed: Box::new(|_| {}),
         }));
         let (owner, stranger) = (credentials(1), credentials(2));
@@ -113,6 +114,12 @@ impl Drop for House {
     }
 }
 
+/// Servers that nobody asks.
+fn ice(accounts: &Arc<Accounts>) -> accounts::ice::Ice {
+    let servers = ["stun:turn.test:3478", "turn:turn.test:3478"].map(str::to_owned).to_vec();
+    accounts::ice::Ice { servers, secret: Some(Secret::new("s")), accounts: Arc::clone(accounts) }
+}
+
 /// Every route of every product, as the binary mounts them in `dev`.
 fn routes(
     store: &Store,
@@ -128,6 +135,7 @@ fn routes(
         outbox: Outbox::new(Arc::clone(master), hooks.handover(), Arc::new(|_| {})),
         nudge: Arc::new(|_| {}),
         network: Arc::new(Network::single(Arc::new(|submission| vec![submission.body.clone()]))),
+        home: accounts::geo::Home::everywhere(),
         public_url: "".into(),
     });
     let client = Client::new(ClientConfig::default());
@@ -162,6 +170,7 @@ fn routes(
     };
     let mut routes = registry::install(&kit).expect("every product").routes;
     gateway::log::routes(&mut routes, &Arc::default());
+    accounts::ice::routes(&mut routes, ice(accounts));
     gateway::health::routes(&mut routes, &Arc::new(store.clone()));
     let console = console::Console {
         accounts: Arc::clone(accounts),

@@ -2,5 +2,6 @@
 
 mod facts;
 mod house;
+mod operations;
 mod sessions;
 mod strangers;

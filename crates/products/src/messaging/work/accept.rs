@@ -1,12 +1,15 @@
 //! Accepting drafts.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use ::store::{NewEvent, StoreError, Tx, job};
 use base::{AccountSid, AnySid, ApiError, MessageSid, ObjectKey};
 
 use super::routing::queue_at;
 use super::{Accepted, Context, Outcome, insert_media, open_body, route, to_waiting};
+use crate::accounts::consents;
+use crate::accounts::geo::{self, Said};
 use crate::carriers::CarrierId;
 use crate::messaging::dispatch::Waiting;
 use crate::messaging::media::FETCH_JOB;
@@ -37,7 +40,7 @@ pub fn accept(
             outcomes.push(outcome);
             continue;
         }
-        let facts = lookups.facts(tx, &draft)?;
+        let facts = lookups.facts(tx, context, &draft)?;
         let decided = rules::accept(&draft, &facts, &context.prices, tx.now());
         outcomes.push(match decided {
             Err(error) => Err(error),
@@ -110,10 +113,16 @@ fn remember(tx: &mut Tx<'_>, draft: &Draft, sid: MessageSid) -> Result<(), Store
 struct Lookups {
     senders: HashMap<String, Option<SenderFacts>>,
     with_opt_outs: HashMap<(AccountSid, String), bool>,
+    said: HashMap<AccountSid, Said>,
 }
 
 impl Lookups {
-    fn facts(&mut self, tx: &mut Tx<'_>, draft: &Draft) -> Result<Facts, StoreError> {
+    fn facts(
+        &mut self,
+        tx: &mut Tx<'_>,
+        context: &Context,
+        draft: &Draft,
+    ) -> Result<Facts, StoreError> {
         let sender = match self.senders.get(&draft.from) {
             Some(found) => *found,
             None => {
@@ -130,14 +139,19 @@ impl Lookups {
         let any = match self.with_opt_outs.get(&key) {
             Some(any) => *any,
             None => {
-                let any = store::has_opt_outs(tx, draft.account, &draft.from)?;
+                let any = consents::any_opted_out(tx, draft.account, &draft.from)?;
                 self.with_opt_outs.insert(key, any);
                 any
             }
         };
-        let opted_out = any && store::opted_out(tx, draft.account, &draft.from, &draft.to)?;
+        let opted_out = any && consents::opted_out(tx, draft.account, &draft.from, &draft.to)?;
         let verified = draft.trial && numbers::is_verified(tx, draft.account, &draft.to)?;
-        Ok(Facts { sender, opted_out, verified })
+        let said = match self.said.entry(draft.account) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(gap) => gap.insert(Said::read(tx, draft.account)?),
+        };
+        let country_off = geo::refuses(tx, draft.account, &context.home, said, &draft.to)?;
+        Ok(Facts { sender, opted_out, country_off, verified })
     }
 }
 

@@ -1,10 +1,11 @@
 //! Texts that come in.
 
 use ::store::{NewEvent, StoreError, Tx, job};
-use base::{AnySid, MessageSid, ObjectKey, code};
+use base::{AccountSid, AnySid, MessageSid, ObjectKey, code};
 use smpp::udh::Part;
 
 use super::{Context, insert_media};
+use crate::accounts::consents::{self, Consent, Source};
 use crate::carriers::Inbound;
 use crate::messaging::model::{Direction, Flags, Message, MessageKey, Status};
 use crate::messaging::opt_words::{self, Word};
@@ -34,8 +35,8 @@ fn receive(
     };
     let word = opt_words::recognise(&text.body);
     match word {
-        Some(Word::Stop) => store::opt_out(tx, number.account, &text.to, &text.from)?,
-        Some(Word::Start) => store::opt_in(tx, number.account, &text.to, &text.from)?,
+        Some(Word::Stop) => said(tx, number.account, &text, Source::OptOutMessage)?,
+        Some(Word::Start) => said(tx, number.account, &text, Source::OptInMessage)?,
         Some(Word::Help) | None => {}
     }
     let message = received(tx, context, &text, &number);
@@ -67,6 +68,24 @@ fn receive(
     let nudge = std::sync::Arc::clone(&context.nudge);
     tx.after_commit(move || nudge(id));
     Ok(())
+}
+
+/// Keeps what a handset said about the texts of the number that it wrote to.
+fn said(
+    tx: &mut Tx<'_>,
+    account: AccountSid,
+    text: &Inbound,
+    source: Source,
+) -> Result<(), StoreError> {
+    let consent = Consent {
+        sender: text.to.clone(),
+        contact: text.from.clone(),
+        opted_out: source == Source::OptOutMessage,
+        source,
+        given_at: Some(tx.now()),
+        correlation_id: None,
+    };
+    consents::record(tx, account, &[consent])
 }
 
 /// The kind of job that gives up waiting for the missing parts of a text.
