@@ -16,7 +16,7 @@ use products::resource::Shared;
 use products::webhooks::{self, Outbox, Webhooks, WorkerConfig};
 use products::{accounts, dev, events, numbers, usage};
 
-use crate::carriers::{self, Configured};
+use crate::carriers::{Configured, configured};
 use crate::install::{Mode, Parts, StartError};
 use crate::secrets;
 use crate::settings::Settings;
@@ -31,7 +31,7 @@ pub fn join(
 ) -> Result<(Routes, Vec<Carrier>), StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let Configured { carriers, network, sim } =
-        carriers::configured(&settings.carriers, mode, parts)?;
+        configured(&settings.carriers, mode, parts, settings.trace(mode))?;
     let policy = policy(settings)?;
     let (hooks, hooks_mailbox) = Webhooks::new();
     let (jobs, jobs_mailbox) = Jobs::new();
@@ -62,6 +62,12 @@ pub fn join(
         carrier.connect(Arc::new(move |events| told.tell(number, events)));
     }
     let mut routes = routes(parts, &messaging, &hooks, sim.clone().filter(|_| mode == Mode::Dev));
+    let shown = carriers::api::Carriers {
+        carriers: carriers.clone(),
+        network: Arc::clone(&context.network),
+        clock: Arc::clone(&clock),
+    };
+    carriers::api::routes(&mut routes, &Arc::new(shown));
     console::routes(&mut routes, &Arc::new(console(parts, mode, public_url, live)));
     let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });
     let grace = Duration::from_secs(settings.uncertain_grace_s);
@@ -124,7 +130,7 @@ fn routes(
     let deliveries = webhooks::api::Deliveries {
         store: parts.store.clone(),
         master: Arc::clone(&parts.master),
-        handover: hooks.handover(),
+        hooks: hooks.clone(),
     };
     webhooks::api::routes(&mut routes, &Arc::new(deliveries));
     webhooks::relay::routes(&mut routes, &parts.relay);
@@ -176,7 +182,8 @@ fn declare(parts: &Parts, routes: &mut Routes) {
     accounts::safe_list::routes(routes, &Arc::new(parts.store.clone()));
     usage::records::routes(routes, &Arc::new(parts.store.clone()));
     events::api::routes(routes, &Arc::new(parts.store.clone()));
-    let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone() });
+    let master = Arc::clone(&parts.master);
+    let alerts = Arc::new(webhooks::alerts::Alerts { store: parts.store.clone(), master });
     webhooks::alerts::routes(routes, &alerts);
 }
 

@@ -15,7 +15,7 @@ use net::{Body, Client, ClientConfig, Clock, SystemClock};
 use store::{Blobs, Location, Store};
 
 use crate::accounts::{self, Accounts, Credentials, Kind};
-use crate::carriers::{routes::Network, sim::SimCarrier};
+use crate::carriers::{self, routes::Network, sim::SimCarrier};
 use crate::gateway::{Gateway, RateLimit, Routes};
 use crate::jobs::Jobs;
 use crate::live::Live;
@@ -114,6 +114,15 @@ impl Drop for House {
     }
 }
 
+/// Carriers that nobody looks at.
+fn shown(context: &Context, clock: &Arc<SystemClock>) -> carriers::api::Carriers {
+    carriers::api::Carriers {
+        carriers: Vec::new(),
+        network: Arc::clone(&context.network),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+    }
+}
+
 /// Servers that nobody asks.
 fn ice(accounts: &Arc<Accounts>) -> accounts::ice::Ice {
     let servers = ["stun:turn.test:3478", "turn:turn.test:3478"].map(str::to_owned).to_vec();
@@ -138,6 +147,7 @@ fn routes(
         home: accounts::geo::Home::everywhere(),
         public_url: "".into(),
     });
+    let carriers = shown(&context, clock);
     let (messaging, _) = Messaging::new(messaging::Parts {
         store: store.clone(),
         master: Arc::clone(master),
@@ -150,6 +160,7 @@ fn routes(
     });
     let mut routes = Routes::default();
     messaging::api::routes(&mut routes, &messaging);
+    carriers::api::routes(&mut routes, &Arc::new(carriers));
     let shared = Arc::new(Shared {
         store: store.clone(),
         master: Arc::clone(master),
@@ -166,12 +177,12 @@ fn routes(
     events::api::routes(&mut routes, &Arc::new(store.clone()));
     webhooks::alerts::routes(
         &mut routes,
-        &Arc::new(webhooks::alerts::Alerts { store: store.clone() }),
+        &Arc::new(webhooks::alerts::Alerts { store: store.clone(), master: Arc::clone(master) }),
     );
     let deliveries = webhooks::api::Deliveries {
         store: store.clone(),
         master: Arc::clone(master),
-        handover: hooks.handover(),
+        hooks: hooks.clone(),
     };
     webhooks::api::routes(&mut routes, &Arc::new(deliveries));
     webhooks::relay::routes(&mut routes, &Arc::default());

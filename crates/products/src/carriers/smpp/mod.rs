@@ -1,6 +1,7 @@
 //! Carriers behind SMPP: submissions become segments, deliveries become receipts and texts. The
 //! sessions are `smpp`'s, the sockets `net`'s.
 
+mod binds;
 mod codes;
 mod incoming;
 mod outgoing;
@@ -22,6 +23,7 @@ use crate::carriers::{CarrierEvent, CarrierId, EventSink, Split, Submission};
 pub use settings::Settings;
 pub use translator::{Respond, Translator, input_of};
 
+pub use binds::{Binds, Standing};
 /// Messages are given back when no bind was up for this long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -52,10 +54,19 @@ pub struct SmppCarrier {
 }
 
 impl SmppCarrier {
-    /// A carrier that connects when it is told where its events go.
-    pub fn new(id: CarrierId, settings: Settings, clock: Arc<dyn Clock>, seed: u64) -> Arc<Self> {
-        let (settings, client) = (Arc::new(settings), OnceLock::new());
-        Arc::new(Self { settings, clock, seed, id, up: Arc::default(), client })
+    binds: OnceLock<Arc<Binds>>,
+    trace: Trace,
+    /// A carrier that connects when it is told where its events go, and keeps its PDUs in `trace`.
+    pub fn new(
+        id: CarrierId,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+        trace: Trace,
+    ) -> Arc<Self> {
+        let (client, binds) = (OnceLock::new(), OnceLock::new());
+        let (settings, up) = (Arc::new(settings), Arc::default());
+        Arc::new(Self { settings, clock, seed, id, up, client, binds, trace })
     }
 
     /// Whether a bind is up that can submit.
@@ -66,6 +77,17 @@ impl SmppCarrier {
     /// Connects. Must be called within the runtime.
     pub fn connect(&self, sink: EventSink) {
         let settings = &self.settings;
+    /// How its binds stand.
+    pub fn binds(&self) -> Arc<Binds> {
+        let before = || Arc::new(Binds::new(self.settings.binds.iter().map(|bind| bind.mode)));
+        self.binds.get().map_or_else(before, Arc::clone)
+    }
+
+    /// Submissions a second for each bind; 0 means no limit.
+    pub fn throughput(&self) -> u32 {
+        self.settings.throughput
+    }
+
         let config = config_of(settings, self.seed);
         let clock = Arc::clone(&self.clock);
         let way: Arc<OnceLock<SmppClient>> = Arc::default();
@@ -76,7 +98,10 @@ impl SmppCarrier {
             }
         });
         let up = Arc::clone(&self.up);
-        let translator = Translator::new(Arc::clone(settings), self.id, up, respond);
+        let translator =
+            Translator::new(Arc::clone(settings), self.id, up, respond).traced(self.trace.clone());
+        // A second connection would be a mistake of the wiring; the first one stays.
+        let _ = self.binds.set(translator.binds());
         let tell = Box::new(move |outputs: Vec<Output>| {
             let now = clock.now();
             let events = outputs.into_iter().filter_map(|output| translator.event(output, now));

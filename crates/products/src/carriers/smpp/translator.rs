@@ -8,6 +8,7 @@ use ::smpp::client::{Handle, Input, LinkId, Outcome, Output};
 use ::smpp::pdu::ShortMessage;
 use base::{Instant, code};
 
+use super::binds::{Binds, Standing};
 use super::incoming::{self, Incoming};
 use super::{Settings, codes, outgoing};
 use crate::carriers::{
@@ -26,6 +27,8 @@ pub struct Translator {
     respond: Respond,
     transmitting: AtomicUsize,
 }
+    binds: Arc<Binds>,
+    trace: Trace,
 
 /// A submission as the client takes it.
 pub fn input_of(settings: &Settings, submission: Submission, now: Instant) -> Input {
@@ -43,7 +46,27 @@ impl Translator {
         up: Arc<AtomicBool>,
         respond: Respond,
     ) -> Self {
-        Self { settings, id, up, respond, transmitting: AtomicUsize::new(0) }
+        let binds = Arc::new(Binds::new(settings.binds.iter().map(|bind| bind.mode)));
+        Self {
+            settings,
+            id,
+            up,
+            respond,
+            transmitting: AtomicUsize::new(0),
+            binds,
+            trace: Trace::default(),
+        }
+    }
+
+    /// That keeps the carrier's PDUs.
+    #[must_use]
+    pub fn traced(self, trace: Trace) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// How the binds stand.
+    pub fn binds(&self) -> Arc<Binds> {
+        Arc::clone(&self.binds)
     }
 
     /// What the product is told, if anything.
@@ -62,6 +85,7 @@ impl Translator {
             }
             Output::InvitationRefused(_) => {
                 tracing::error!(
+                self.binds.note(link.index, Standing::Up, now);
                     host,
                     "a caller did not give the carrier's outbind_id and password"
                 );
@@ -72,9 +96,11 @@ impl Translator {
             Output::Ended(link, why, was_bound) => {
                 tracing::warn!(host, bind = link.index, ?why, "a carrier's bind is down");
                 if was_bound {
+                self.binds.note(link.index, Standing::Refused(status), now);
                     self.count(link, false);
                 }
             }
+                self.binds.note(link.index, Standing::Down, now);
             Output::Connect(_) | Output::Write(..) | Output::Close(_) => {}
         }
         None
