@@ -8,6 +8,7 @@ use clap::Subcommand;
 use net::Clock;
 use products::carriers::routes::{Member, Network, Question, Reason, Route};
 use products::carriers::smpp::{Settings, SmppCarrier, settings};
+use products::carriers::trace::Trace;
 use products::carriers::{Absent, Carrier, CarrierId, sim::SimCarrier};
 
 use crate::install::{Mode, Parts, StartError};
@@ -52,7 +53,8 @@ pub fn configured(
             Named::Smpp(settings) => {
                 let clock = Arc::clone(&parts.clock) as Arc<dyn Clock>;
                 let route = settings.route.clone();
-                let carrier = SmppCarrier::new(number, *settings, clock, secrets::seed());
+                let carrier =
+                    SmppCarrier::new(number, *settings, clock, secrets::seed(), trace.clone());
                 let up = carrier.up();
                 (Carrier::Smpp(carrier), up, route)
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use net::Clock;
-use products::carriers::{Carrier, CarrierId, sim::SimCarrier};
+use products::carriers::{self, Carrier, CarrierId, sim::SimCarrier};
 use products::console::{self, Console};
 use products::gateway::{Routes, health};
 use products::jobs::Jobs;

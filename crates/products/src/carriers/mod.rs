@@ -10,6 +10,7 @@ pub mod pulse;
 pub mod routes;
 pub mod sim;
 pub mod smpp;
+pub mod trace;
 
 use std::sync::{Arc, OnceLock};
 

@@ -5,6 +5,7 @@ mod binds;
 mod codes;
 mod incoming;
 mod outgoing;
+mod readable;
 pub mod settings;
 mod translator;
 
@@ -15,15 +16,17 @@ use std::time::Duration;
 use ::smpp::client::{Config, Input, Output};
 use ::smpp::pdu::status;
 use ::smpp::session::Timing;
+use base::Instant;
 use net::Clock;
 use net::smpp::SmppClient;
 
+use crate::carriers::trace::Trace;
 use crate::carriers::{CarrierEvent, CarrierId, EventSink, Split, Submission};
 
+pub use binds::{Binds, Standing};
 pub use settings::Settings;
 pub use translator::{Respond, Translator, input_of};
 
-pub use binds::{Binds, Standing};
 /// Messages are given back when no bind was up for this long.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -51,11 +54,11 @@ pub struct SmppCarrier {
     id: CarrierId,
     up: Arc<AtomicBool>,
     client: OnceLock<SmppClient>,
+    binds: OnceLock<Arc<Binds>>,
+    trace: Trace,
 }
 
 impl SmppCarrier {
-    binds: OnceLock<Arc<Binds>>,
-    trace: Trace,
     /// A carrier that connects when it is told where its events go, and keeps its PDUs in `trace`.
     pub fn new(
         id: CarrierId,
@@ -74,9 +77,6 @@ impl SmppCarrier {
         Arc::clone(&self.up)
     }
 
-    /// Connects. Must be called within the runtime.
-    pub fn connect(&self, sink: EventSink) {
-        let settings = &self.settings;
     /// How its binds stand.
     pub fn binds(&self) -> Arc<Binds> {
         let before = || Arc::new(Binds::new(self.settings.binds.iter().map(|bind| bind.mode)));
@@ -88,6 +88,9 @@ impl SmppCarrier {
         self.settings.throughput
     }
 
+    /// Connects. Must be called within the runtime.
+    pub fn connect(&self, sink: EventSink) {
+        let settings = &self.settings;
         let config = config_of(settings, self.seed);
         let clock = Arc::clone(&self.clock);
         let way: Arc<OnceLock<SmppClient>> = Arc::default();
@@ -127,7 +130,17 @@ impl SmppCarrier {
         let Some(client) = self.client.get() else { return };
         let now = self.clock.now();
         for submission in submissions {
-            client.send(input_of(&self.settings, submission, now));
+            let input = input_of(&self.settings, submission, now);
+            self.keep(&input, now);
+            client.send(input);
+        }
+    }
+
+    /// Keeps what is handed over, where PDUs are traced.
+    fn keep(&self, input: &Input, now: Instant) {
+        let Input::Submit { key, parts, segments, .. } = input else { return };
+        for (part, message) in segments.iter().filter(|_| self.trace.is_on()) {
+            self.trace.keep(*key, || readable::submit(now, (*part, *parts), message));
         }
     }
 
