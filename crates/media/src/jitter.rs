@@ -70,6 +70,8 @@ pub struct Jitter {
     frames: u32,
     spare: i32,
     conceal: Conceal,
+    /// What was cut out, to be faded over into what follows.
+    cut: Option<[i16; CUT as usize]>,
 }
 
 impl Jitter {
@@ -90,6 +92,7 @@ impl Jitter {
             frames: 0,
             spare: i32::MAX,
             conceal: Conceal::default(),
+            cut: None,
         }
     }
 
@@ -149,6 +152,9 @@ impl Jitter {
             return Pulled::Concealed;
         }
         let pulled = self.take(out);
+        if let Some(cut) = self.cut.take() {
+            fade(&cut, out);
+        }
         self.play = self.play.wrapping_add(FRAME as u32);
         self.starved = if pulled == Pulled::Audio { 0 } else { self.starved.saturating_add(1) };
         self.measure();
@@ -226,6 +232,15 @@ impl Jitter {
 
     fn skip(&mut self, samples: i32) {
         let samples = samples.max(0) as usize / UNIT * UNIT;
+        let at = self.place_of(self.play);
+        if samples >= CUT as usize
+            && self.is_here(self.play, CUT as usize)
+            && at + CUT as usize <= LINE
+        {
+            let mut cut = [0; CUT as usize];
+            self.law.decode_into(&self.line[at..], &mut cut);
+            self.cut = Some(cut);
+        }
         self.clear(self.play, samples.min(LINE));
         self.play = self.play.wrapping_add(samples as u32);
     }
@@ -282,6 +297,14 @@ impl Jitter {
     fn bit_of(&self, timestamp: u32) -> (usize, usize) {
         let unit = self.place_of(timestamp) / UNIT;
         (unit / 64, unit % 64)
+    }
+}
+
+/// Fades what was cut out over into what follows it.
+fn fade(cut: &[i16; CUT as usize], out: &mut Frame) {
+    for (at, (new, old)) in out.iter_mut().zip(cut).enumerate() {
+        let (part, whole) = (at as i32 + 1, CUT + 1);
+        *new = ((i32::from(*new) * part + i32::from(*old) * (whole - part)) / whole) as i16;
     }
 }
 
