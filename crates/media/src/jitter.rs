@@ -98,9 +98,12 @@ impl Jitter {
 
     /// A new stream begins (another SSRC): what is there is dropped.
     pub fn reset(&mut self) {
-        let target = self.target;
-        let line = std::mem::replace(&mut self.line, Box::new([0; LINE]));
-        *self = Self { line, target, ..Self::new(self.law) };
+        self.here = [0; WORDS];
+        self.started = false;
+        self.stretch = false;
+        self.late = 0;
+        self.cut = None;
+        self.conceal.forget();
     }
 
     /// The delay that the buffer holds now, in samples.

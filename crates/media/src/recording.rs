@@ -148,7 +148,7 @@ pub fn trim_silence(samples: &[i16], channels: Channels) -> std::ops::Range<usiz
     };
     let mut loud = samples.chunks(window).enumerate().filter(|(_, part)| is_loud(part));
     let Some((first, _)) = loud.next() else { return 0..0 };
-    let last = loud.last().map_or(first, |(last, _)| last);
+    let last = loud.next_back().map_or(first, |(last, _)| last);
     let start = (first * window).saturating_sub(MARGIN * width);
     let end = ((last + 1) * window + MARGIN * width).min(samples.len() / width * width);
     start..end

@@ -35,7 +35,7 @@ fn say(line: &str) {
 }
 
 /// Speaks with so many legs: reads their ports, prints its own first.
-fn generate(legs: usize, seconds: u64) {
+fn generate(legs: usize, seconds: usize) {
     let sockets: Vec<UdpSocket> = (0..legs)
         .map(|_| {
             let socket = UdpSocket::bind((HOST, 0)).expect("a port");
@@ -82,7 +82,7 @@ fn generate(legs: usize, seconds: u64) {
 }
 
 /// A child on another core, where it can be pinned.
-fn generator(legs: usize, seconds: u64) -> Child {
+fn generator(legs: usize, seconds: usize) -> Child {
     let own = std::env::current_exe().expect("a path");
     let words = ["generate".to_owned(), legs.to_string(), seconds.to_string()];
     let pinned = Process::new("taskset").arg("-V").stdout(Stdio::null()).status().is_ok();
@@ -99,7 +99,7 @@ fn generator(legs: usize, seconds: u64) -> Child {
     process.spawn().expect("a process")
 }
 
-fn measure(kind: &str, calls: usize, seconds: u64) {
+fn measure(kind: &str, calls: usize, seconds: usize) {
     let legs = if kind == "ivr" { calls } else { calls * 2 };
     let mut child = generator(legs, seconds + 4);
     let mut input = child.stdin.take().expect("piped");
@@ -140,7 +140,7 @@ fn measure(kind: &str, calls: usize, seconds: u64) {
     }
     std::thread::sleep(WARM_UP);
     let (before, begun) = (cpu(), Instant::now());
-    std::thread::sleep(Duration::from_secs(seconds));
+    std::thread::sleep(Duration::from_secs(seconds as u64));
     let (used, passed) = (cpu() - before, begun.elapsed());
     let grown = resident() - memory;
     let packets: u64 = next().parse().expect("a number");
@@ -148,7 +148,7 @@ fn measure(kind: &str, calls: usize, seconds: u64) {
     drop((media, events));
     drain.join().expect("drained");
     let call_seconds = passed.as_secs_f64() * calls as f64;
-    let expected = legs as u64 * 50 * (seconds + 4);
+    let expected = legs * 50 * (seconds + 4);
     say(&format!(
         "{kind}: {calls} calls, {:.4} ms of CPU a call-second, {:.1} kB a call, {:.1} % of a core, \
          {packets} of about {expected} packets came back",

@@ -27,9 +27,8 @@ const TONES: [f32; 5] = [400.0, 700.0, 1_000.0, 1_300.0, 0.0];
 fn everybody_hears_all_others() {
     let (mut world, _) = room(&TONES);
     world.run(100);
-    for at in 0..5 {
-        let others: Vec<f32> =
-            TONES[..4].iter().copied().filter(|hertz| *hertz != TONES[at]).collect();
+    for (at, own) in TONES.iter().enumerate() {
+        let others: Vec<f32> = TONES[..4].iter().copied().filter(|hertz| hertz != own).collect();
         assert_eq!(tones_of(&world, at, &TONES[..4]), others, "phone {at}");
         world.check_stream(at);
     }
