@@ -269,9 +269,8 @@ impl Jitter {
             law.transcode(&mut self.line[at..at + first]);
             law.transcode(&mut self.line[..payload.len() - first]);
         }
-        for unit in (0..payload.len()).step_by(UNIT) {
-            let (word, bit) = self.bit_of(timestamp.wrapping_add(unit as u32));
-            self.here[word] |= 1 << bit;
+        for (word, mask) in self.spans(timestamp, payload.len()) {
+            self.here[word] |= mask;
         }
         let end = timestamp.wrapping_add(payload.len() as u32);
         if end.wrapping_sub(self.newest) as i32 > 0 {
@@ -280,16 +279,12 @@ impl Jitter {
     }
 
     fn is_here(&self, timestamp: u32, len: usize) -> bool {
-        (0..len).step_by(UNIT).all(|unit| {
-            let (word, bit) = self.bit_of(timestamp.wrapping_add(unit as u32));
-            self.here[word] >> bit & 1 == 1
-        })
+        self.spans(timestamp, len).all(|(word, mask)| self.here[word] & mask == mask)
     }
 
     fn clear(&mut self, timestamp: u32, len: usize) {
-        for unit in (0..len).step_by(UNIT) {
-            let (word, bit) = self.bit_of(timestamp.wrapping_add(unit as u32));
-            self.here[word] &= !(1 << bit);
+        for (word, mask) in self.spans(timestamp, len) {
+            self.here[word] &= !mask;
         }
     }
 
@@ -297,9 +292,20 @@ impl Jitter {
         timestamp.wrapping_sub(self.base) as usize % LINE
     }
 
-    fn bit_of(&self, timestamp: u32) -> (usize, usize) {
-        let unit = self.place_of(timestamp) / UNIT;
-        (unit / 64, unit % 64)
+    /// The words and bits that stand for a stretch of the line.
+    fn spans(&self, timestamp: u32, len: usize) -> impl Iterator<Item = (usize, u64)> + use<> {
+        let mut unit = self.place_of(timestamp) / UNIT;
+        let mut left = len.min(LINE) / UNIT;
+        std::iter::from_fn(move || {
+            let (word, bit) = (unit / 64 % WORDS, unit % 64);
+            let count = left.min(64 - bit);
+            if count == 0 {
+                return None;
+            }
+            unit += count;
+            left -= count;
+            Some((word, (u64::MAX >> (64 - count)) << bit))
+        })
     }
 }
 

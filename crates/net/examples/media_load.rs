@@ -1,8 +1,9 @@
 //! Measures what media costs: holds legs that play a prompt, or pairs of legs that are bridged,
-//! while a second process speaks with them, and prints the CPU of a call-second and the memory
-//! of a call.
+//! while a second process speaks with them, and prints the CPU of a call-second and the memory of
+//! a call. `bare` sends and receives as many packets without any engine: what is left when all of
+//! ours is taken away.
 //!
-//! `media_load ivr|relay|record CALLS SECONDS` (on Linux, pinned by `taskset` where it is there)
+//! `media_load ivr|relay|record|bare CALLS SECONDS`, on Linux; pinned where `taskset` is there.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -11,7 +12,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use media::{
-    Channels, Command, Item, LegConfig, Owner, Prompt, RecordConfig, RecordingId, Track, rtp, tones,
+    Channels, Command, Event, Item, LegConfig, Owner, Prompt, RecordConfig, RecordingId, Track,
+    rtp, tones,
 };
 use net::media::{Media, MediaConfig, OpenLeg};
 
@@ -25,8 +27,9 @@ fn main() {
         |at: usize, other| words.get(at).and_then(|word| word.parse().ok()).unwrap_or(other);
     match words.first().map(String::as_str) {
         Some("generate") => generate(number(1, 1), number(2, 1)),
+        Some("bare") => bare(number(1, 100), number(2, 10)),
         Some(kind @ ("ivr" | "relay" | "record")) => measure(kind, number(1, 100), number(2, 10)),
-        _ => say("media_load ivr|relay|record CALLS SECONDS"),
+        _ => say("media_load ivr|relay|record|bare CALLS SECONDS"),
     }
 }
 
@@ -81,6 +84,48 @@ fn generate(legs: usize, seconds: usize) {
     say(&heard.to_string());
 }
 
+/// As many packets as played prompts need, each way, by plain system calls.
+fn bare(calls: usize, seconds: usize) {
+    let mut child = generator(calls, seconds + 4);
+    let mut input = child.stdin.take().expect("piped");
+    let mut output = BufReader::new(child.stdout.take().expect("piped")).lines();
+    let mut next = || output.next().expect("a line").expect("text");
+    let sockets: Vec<UdpSocket> = (0..calls)
+        .map(|_| {
+            let socket = UdpSocket::bind((HOST, 0)).expect("a port");
+            socket.set_nonblocking(true).expect("a setting");
+            socket.connect(SocketAddr::new(HOST, next().parse().expect("a port"))).expect("a peer");
+            socket
+        })
+        .collect();
+    for socket in &sockets {
+        writeln!(input, "{}", socket.local_addr().expect("bound").port()).expect("written");
+    }
+    let (begun, mut data) = (Instant::now(), [0; 172]);
+    let (mut from, mut received) = ((Instant::now(), cpu()), 0u64);
+    for at in 0..(seconds + 2) * 50 {
+        if begun.elapsed() < WARM_UP {
+            (from, received) = ((Instant::now(), cpu()), 0);
+        }
+        for (group, some) in sockets.chunks(calls.div_ceil(10)).enumerate() {
+            let due = FRAME * at as u32 + FRAME / 10 * group as u32;
+            std::thread::sleep(due.saturating_sub(begun.elapsed()));
+            for socket in some {
+                let _ = socket.send(&data);
+                received += u64::from(socket.recv(&mut data).is_ok());
+            }
+        }
+    }
+    let (passed, used) = (from.0.elapsed(), cpu() - from.1);
+    let call_seconds = passed.as_secs_f64() * calls as f64;
+    say(&format!(
+        "bare: {calls} calls, {:.4} ms of CPU a call-second, {:.1} packets a call-second came in",
+        used.as_secs_f64() * 1_000.0 / call_seconds,
+        received as f64 / call_seconds,
+    ));
+    child.wait().expect("it ends by itself");
+}
+
 /// A child on another core, where it can be pinned.
 fn generator(legs: usize, seconds: usize) -> Child {
     let own = std::env::current_exe().expect("a path");
@@ -110,7 +155,16 @@ fn measure(kind: &str, calls: usize, seconds: usize) {
     let config = MediaConfig { threads: 1, bind: HOST, ports: 20_000..=39_999, legs_max: 0 };
     let media = Media::start(config).expect("threads");
     let (events, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let drain = std::thread::spawn(move || while heard.blocking_recv().is_some() {});
+    let drain = std::thread::spawn(move || {
+        let (mut received, mut lost) = (0, 0);
+        while let Some((_, event)) = heard.blocking_recv() {
+            if let Event::Closed(numbers) = event {
+                received += numbers.received;
+                lost += numbers.lost;
+            }
+        }
+        (received, lost)
+    });
     let prompt = prompt();
     let opened: Vec<_> = ports
         .iter()
@@ -145,13 +199,14 @@ fn measure(kind: &str, calls: usize, seconds: usize) {
     let grown = resident() - memory;
     let packets: u64 = next().parse().expect("a number");
     child.wait().expect("it ends by itself");
+    opened.iter().for_each(|leg| media.tell(Command::Close(leg.leg)));
     drop((media, events));
-    drain.join().expect("drained");
+    let (received, lost) = drain.join().expect("drained");
     let call_seconds = passed.as_secs_f64() * calls as f64;
     let expected = legs * 50 * (seconds + 4);
     say(&format!(
         "{kind}: {calls} calls, {:.4} ms of CPU a call-second, {:.1} kB a call, {:.1} % of a core, \
-         {packets} of about {expected} packets came back",
+         {packets} of about {expected} packets came back, {received} came in and {lost} were lost",
         used.as_secs_f64() * 1_000.0 / call_seconds,
         grown as f64 / 1_000.0 / calls as f64,
         used.as_secs_f64() / passed.as_secs_f64() * 100.0,

@@ -4,7 +4,7 @@ mod bridges;
 mod conferences;
 mod control;
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! A sender behind a network that loses, delays, doubles and drifts.
+
 use super::*;
 use crate::dtmf::power;
 use crate::tones;

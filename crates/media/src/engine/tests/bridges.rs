@@ -1,3 +1,5 @@
+//! Prompts, bridges, digits and recordings between two phones.
+
 use super::*;
 
 #[test]

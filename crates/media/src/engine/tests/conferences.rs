@@ -1,3 +1,5 @@
+//! Rooms of many phones.
+
 use super::*;
 
 const ROOM: MixerId = MixerId(1);
