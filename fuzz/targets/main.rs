@@ -9,6 +9,7 @@ use libfuzzer_sys::fuzz_target;
 type Target = fn(&[u8]);
 
 const TARGETS: [(&str, Target); 18] = [
+const TARGETS: [(&str, Target); 20] = [
     ("params", base::fuzz::params),
     ("address", base::fuzz::address),
     ("scalars", base::fuzz::scalars),
@@ -20,6 +21,9 @@ const TARGETS: [(&str, Target); 18] = [
     ("document", twiml::fuzz::document),
     ("reply", twiml::fuzz::reply),
     ("call", twiml::fuzz::call),
+    ("rtp", media::fuzz::rtp),
+    ("rtcp", media::fuzz::rtcp),
+    ("audio", media::fuzz::audio),
     ("basic", products::fuzz::basic),
     ("place", products::fuzz::place),
     ("page_token", products::fuzz::page_token),
