@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::accounts::{Permission, Verb, store_error};
 use crate::gateway::{Answering, ApiResult, Call, Request, Response, Routes};
 use crate::resource::Refusal;
-use crate::verify::model::Start;
+use crate::verify::model::{Kind, Start, Status};
 use crate::verify::rules::{bad, missing};
 use crate::verify::{Verify, limits, resources, rules, store, templates, view};
 
@@ -219,7 +219,7 @@ fn verification(text: &str) -> Option<[u8; 16]> {
 /// A recipient as it is stored; what is neither a number nor an address finds nothing.
 fn anybody(to: &str) -> String {
     let found = if to.contains('@') {
-        rules::target(to, Some(crate::verify::model::Kind::Email))
+        rules::target(to, Some(Kind::Email))
     } else {
         rules::target(to, None)
     };
@@ -235,7 +235,7 @@ fn wanted_of(request: &Request) -> Wanted {
 async fn fetch(state: Arc<Verify>, call: Call) -> ApiResult {
     let (request, account) = (&call.request, call.caller.account_sid());
     let (service, wanted) = (service_of(request)?, wanted_of(request));
-    let now = state.clock.now();
+    let (now, by_target) = (state.clock.now(), matches!(wanted, Wanted::Target(_)));
     let read = state.store.read(move |reader| {
         let Some(sid) = wanted.find(reader, account, service)? else { return Ok(None) };
         let found = store::find(reader, account, sid)?;
@@ -243,11 +243,16 @@ async fn fetch(state: Arc<Verify>, call: Call) -> ApiResult {
         Ok::<_, ::store::StoreError>(found.map(|found| (found, attempts)))
     });
     let found = read.await.map_err(store_error)?;
-    // Its job has not come yet, and its time is over all the same.
-    let runs = |found: &crate::verify::work::Shown| {
-        found.0.status != crate::verify::model::Status::Pending || !rules::is_over(&found.0, now)
-    };
-    let (found, attempts) = found.filter(runs).ok_or_else(|| request.not_found())?;
+    let (mut found, attempts) = found.ok_or_else(|| request.not_found())?;
+    if rules::is_over(&found, now) {
+        if by_target {
+            return Err(request.not_found());
+        }
+        // Its job has not come yet.
+        if found.status == Status::Pending {
+            found.status = Status::Expired;
+        }
+    }
     Ok(Response::ok(&view::verification(&found, &attempts, &request.place.root)))
 }
 

@@ -197,7 +197,8 @@ pub struct Attempt {
 }
 
 /// What an application asks for when it begins a verification; parsed, nothing is decided.
-#[derive(Clone, Debug)]
+/// It may hold a code, and can't be printed.
+#[derive(Clone)]
 pub struct Start {
     /// The service's SID's bytes.
     pub service: [u8; 16],

@@ -124,8 +124,8 @@ impl Template {
     }
 }
 
-/// What is put into the places of a text.
-#[derive(Clone, Copy, Debug)]
+/// What is put into the places of a text. It holds a code, and can't be printed.
+#[derive(Clone, Copy)]
 pub struct Words<'a> {
     /// The code.
     pub code: &'a str,

@@ -92,3 +92,90 @@ pub fn attempt(found: &Attempt, root: &str) -> Value {
         "url": format!("{root}/v2/Attempts/{sid}"),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use base::{AccountSid, Instant, Sid};
+
+    use super::*;
+
+    /// Twilio's members, made of its OpenAPI document by `cargo xtask facts`.
+    const TABLE: &str = include_str!("../../data/resources.tsv");
+
+    /// Whether an answer has the members that Twilio's has, each of its type or null.
+    fn is_twilios(list: &str, answer: &Value) {
+        let rows = TABLE.lines().map(|line| line.split('\t').collect::<Vec<_>>());
+        let rows: Vec<_> = rows.filter(|row| row[0] == "verify" && row[1] == list).collect();
+        let shown: Vec<_> = rows.iter().filter(|row| row[4].contains('r')).collect();
+        let named: BTreeSet<&str> = shown.iter().map(|row| row[2]).collect();
+        let ours = answer.as_object().expect("an object");
+        assert_eq!(ours.keys().map(String::as_str).collect::<BTreeSet<_>>(), named, "{list}");
+        for row in shown {
+            let (value, form) = (&answer[row[2]], row[3]);
+            let fits = match form {
+                "any" | "object" => true,
+                "boolean" => value.is_boolean(),
+                "integer" => value.is_i64(),
+                "array" => value.is_array(),
+                "uri" => value.as_str().is_some_and(|text| text.starts_with("http")),
+                "instant" => value.as_str().is_some_and(|text| text.ends_with('Z')),
+                _ => match (form.strip_prefix("sid:"), form.strip_prefix("enum:"), value) {
+                    (Some(prefix), _, Value::String(sid)) => sid.starts_with(prefix),
+                    (_, Some(words), Value::String(word)) => words.split('|').any(|w| w == word),
+                    (.., value) => value.is_string() || value.is_null(),
+                },
+            };
+            assert!(fits, "{list} {}: {value} is no {form}", row[2]);
+        }
+    }
+
+    #[test]
+    fn answers_have_twilios_members() {
+        let (account, now) = (AccountSid::from_bytes([1; 16]), Instant::from_secs(1_700_000_000));
+        let verification = Verification {
+            sid: [2; 16],
+            account,
+            service: [3; 16],
+            target: "+15551230001".to_owned(),
+            country: "US".to_owned(),
+            channel: Kind::Sms,
+            status: Status::Pending,
+            sends: 1,
+            checks: 0,
+            created_at: now,
+            updated_at: now,
+            expires_at: now,
+            event: (1, 1),
+            kept: None,
+            length: 6,
+            payment: None,
+            locale: "en".to_owned(),
+            tags: None,
+        };
+        let attempt = Attempt {
+            sid: [4; 16],
+            account,
+            service: [3; 16],
+            verification: [2; 16],
+            channel: Kind::Rcs,
+            target: "+15551230001".to_owned(),
+            country: "US".to_owned(),
+            created_at: now,
+            updated_at: now,
+            status: "sent".to_owned(),
+            error: 0,
+            carried: [5; 16],
+            converted: false,
+            price: 7_900,
+            locale: "en".to_owned(),
+            length: 6,
+        };
+        let service = "/v2/Services/{ServiceSid}";
+        let shown = super::verification(&verification, std::slice::from_ref(&attempt), "http://h");
+        is_twilios(&format!("{service}/Verifications"), &shown);
+        is_twilios(&format!("{service}/VerificationCheck"), &check(&verification));
+        is_twilios("/v2/Attempts", &super::attempt(&attempt, "http://h"));
+    }
+}
