@@ -48,7 +48,11 @@ pub fn rules_of(values: &Values) -> Result<Rules, String> {
 
 /// Rules as a file says them: what it does not name stays.
 pub fn parse(text: &str) -> Result<Rules, String> {
-    let changed: Rules = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    let json: serde_json::Value = serde_json::from_str(text).map_err(|error| error.to_string())?;
+    if !json.is_object() {
+        return Err("the rules must be a JSON object".to_owned());
+    }
+    let changed: Rules = serde_json::from_value(json).map_err(|error| error.to_string())?;
     let mut rules = Rules::default();
     rules.allowances.extend(changed.allowances);
     Ok(Rules { allowances: rules.allowances, ..changed })

@@ -74,12 +74,12 @@ impl Default for Rules {
             allowances: BTreeMap::from([
                 allow(Scope::Number, 8.0, 1.0),
                 allow(Scope::Block, 4.0, 1.0),
-                allow(Scope::Range, 10.0, 0.7),
-                allow(Scope::Country, 60.0, 0.6),
+                allow(Scope::Range, 5.0, 0.7),
+                allow(Scope::Country, 30.0, 0.6),
                 allow(Scope::Ip, 12.0, 1.0),
                 allow(Scope::Device, 6.0, 1.0),
             ]),
-            half_life_s: 12 * 60 * 60,
+            half_life_s: 48 * 60 * 60,
             sequence_max: 3,
             dear: DEAR.map(str::to_owned).to_vec(),
         }

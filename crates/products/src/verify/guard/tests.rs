@@ -64,11 +64,11 @@ fn a_number_that_answered_before_passes_where_its_range_does_not() {
         let facts = facts(&format!("+44770090{:04}", number * 400 + 7), 60 + number);
         refused += u32::from(!ask(&rules, &mut book, Level::Standard, &facts).0);
     }
-    assert!(refused > 10, "{refused} refused");
+    assert!(refused > 9, "{refused} refused");
     let later = facts("+447700900123", 3_600);
     assert_eq!(ask(&rules, &mut book, Level::Standard, &later), (true, "known"));
     // What is counted loses its weight.
-    let days_later = facts("+447700905555", 4 * 86_400);
+    let days_later = facts("+447700905555", 20 * 86_400);
     assert!(ask(&rules, &mut book, Level::Standard, &days_later).0);
 }
 
