@@ -77,8 +77,9 @@ impl Book for Tallies<'_, '_> {
         let thousandths = |weight: f64| (weight * THOUSAND).round() as i64;
         self.tx.execute(
             "INSERT INTO verify_tallies (account, scope, counted, at, sends, answered, last, run, \
-             known) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (account, scope, counted) DO UPDATE SET \
-             at = excluded.at, sends = excluded.sends, answered = excluded.answered, \
+             known) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) \
+             ON CONFLICT (account, scope, counted) DO UPDATE SET at = excluded.at, \
+             sends = excluded.sends, answered = excluded.answered, \
              last = excluded.last, run = excluded.run, known = excluded.known",
             &[
                 (&account).into(),
