@@ -16,7 +16,7 @@ pub use form::{FormError, Params};
 pub use instant::{Instant, InvalidDate};
 pub use money::{Currency, InvalidMoney, Money};
 pub use number::{Address, E164, InvalidAddress, countries};
-pub use secret::{MasterKey, ObjectKey, SealBroken, Secret};
+pub use secret::{MasterKey, ObjectKey, Pepper, SealBroken, Secret};
 pub use sid::{
     AccountSid, AddressSid, AnySid, ApplicationSid, EventSid, HandsetMessageSid, InvalidSid,
     KeySid, MediaSid, MessageSid, NotificationSid, PhoneNumberSid, RequestSid, ServiceSid,

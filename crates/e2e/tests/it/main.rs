@@ -8,3 +8,4 @@ mod sdk;
 mod signature;
 mod smpp;
 mod unchanged;
+mod verify;
