@@ -9,7 +9,7 @@ mod queues;
 mod segments;
 mod uncertain;
 
-pub use consent::{has_opt_outs, opt_in, opt_out, opted_out};
+pub use consent::{has_opt_outs, opt_in, opt_out, opt_outs_of, opted_out};
 pub use idempotency::{forget_idempotent, idempotent, remember_idempotent};
 pub use inbound_parts::{InboundPart, insert_part, parts_from, remove_parts};
 pub use list::{Filter, ended_before, list};
@@ -27,6 +27,7 @@ use crate::messaging::model::{Direction, Flags, Message, MessageKey, Status};
 pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "messaging/1", sql: MESSAGES },
     Migration { name: "messaging/2", sql: SEGMENTS },
+    Migration { name: "messaging/3", sql: consent::BY_RECIPIENT },
 ];
 
 const MESSAGES: &str = "

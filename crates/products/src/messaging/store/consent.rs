@@ -1,7 +1,11 @@
 //! Who said STOP to whom.
 
 use ::store::{Query, StoreError, Tx};
-use base::{AccountSid, Sid};
+use base::{AccountSid, Instant, Sid};
+
+/// Opt-outs are found by who said STOP as well.
+pub(super) const BY_RECIPIENT: &str =
+    "CREATE INDEX opt_outs_by_recipient ON opt_outs (account, recipient);";
 
 /// Whether anybody said STOP to this sender, and whether this recipient did.
 pub fn opted_out(
@@ -26,6 +30,20 @@ pub fn has_opt_outs(
     let account = account.bytes();
     let params = [(&account).into(), sender.into()];
     Ok(query.row(sql, &params, |row| row.int(0))?.is_some())
+}
+
+/// To which senders a recipient said STOP, and when; at most `limit`.
+pub fn opt_outs_of(
+    query: &mut impl Query,
+    account: AccountSid,
+    recipient: &str,
+    limit: u32,
+) -> Result<Vec<(String, Instant)>, StoreError> {
+    let sql = "SELECT sender, at FROM opt_outs WHERE account = ? AND recipient = ? \
+               ORDER BY sender LIMIT ?";
+    let account = account.bytes();
+    let params = [(&account).into(), recipient.into(), limit.into()];
+    query.rows(sql, &params, |row| Ok((row.text(0)?, row.instant(1)?)))
 }
 
 /// Remembers that a recipient said STOP to a sender.
