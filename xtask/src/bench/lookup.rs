@@ -56,9 +56,7 @@ impl Target for Asked {
         let Scenario { beginning, digits, fields, .. } = self.scenario;
         // Places far from each other, all different within a series.
         let place = (number * 7_919 + 2_000_003) % 10_usize.pow(digits.try_into().unwrap_or(1));
-        let path = format!(
-            "/lookups/v2/PhoneNumbers/{beginning}{place:0digits$}?Fields={fields}"
-        );
+        let path = format!("/lookups/v2/PhoneNumbers/{beginning}{place:0digits$}?Fields={fields}");
         format!("{}\r\n", self.server.head("GET", &path)).into_bytes()
     }
 

@@ -18,7 +18,7 @@ assert.equal(sourced.simSwap.mobile_country_code ?? null, null);
 await refused(60618, v2.phoneNumbers(US).fetch({ fields: 'radio' }));
 
 const override = v2.lookupOverrides('line_type_intelligence', US);
-const made = await override.create({ lineType: 'mobile', reason: 'seen' });
+const made = await override.create({ line_type: 'mobile', reason: 'seen' });
 assert.deepEqual([made.overriddenLineType, made.overriddenByAccountSid], ['mobile', ACCOUNT_SID]);
 await refused(20409, override.create({ lineType: 'mobile', reason: 'seen' }));
 assert.equal((await override.update({ lineType: 'pager', reason: 'heard' })).overriddenLineType, 'pager');

@@ -60,7 +60,8 @@ fn answer(mut stream: TcpStream, served: &AtomicU32) {
 /// The files that the settings name: a source for British numbers, and ranges.
 fn files(port: u16) -> (PathBuf, PathBuf) {
     let folder = std::env::temp_dir();
-    let name = |kind: &str| folder.join(format!("trunkline_e2e_{}_{port}.{kind}", std::process::id()));
+    let name =
+        |kind: &str| folder.join(format!("trunkline_e2e_{}_{port}.{kind}", std::process::id()));
     let (sources, ranges) = (name("json"), name("csv"));
     let text = format!(
         "{{\"sources\":[{{\"name\":\"hlr\",\"url\":\"http://127.0.0.1:{port}/hlr/{{digits}}\",\

@@ -16,7 +16,9 @@ use crate::accounts::{Permission, Verb};
 use crate::gateway::{Answering, ApiResult, Call, Request, Response, Routes};
 use crate::lookup::Lookup;
 use crate::lookup::look::{Findings, Question};
-use crate::lookup::model::{Description, LineType, NOT_ENABLED, PARAMETER_BAD, Package};
+use crate::lookup::model::{
+    Description, LineType, NOT_COVERED, NOT_ENABLED, PARAMETER_BAD, Package,
+};
 use crate::lookup::packages::{Object, shown};
 use crate::lookup::sources::PERSONAL;
 
@@ -190,7 +192,7 @@ fn carrier(object: &Object) -> Value {
 
 /// Version 1 knows 60600 and 60601, and nothing of packages that are not enabled.
 fn old_code(code: u32) -> u32 {
-    if code == NOT_ENABLED { crate::lookup::model::NOT_COVERED } else { code }
+    if code == NOT_ENABLED { NOT_COVERED } else { code }
 }
 
 /// The members of a JSON body, as they came.

@@ -63,45 +63,69 @@ impl Follower {
         }
     }
 
+    /// One look. The lease is held while there is something to write, and no longer: an idle
+    /// installation writes nothing.
     async fn round(&mut self) -> Result<(), StoreError> {
-        let Some(lease) = self.hold().await? else { return Ok(()) };
-        let cursors = match self.cursors.take() {
+        let mut cursors = match self.cursors.take() {
             Some(cursors) => cursors,
-            None => self.begin(&lease).await?,
+            None => self.store.read(|reader| store::cursors(reader)).await?,
         };
-        let (from, look_max) = (cursors.clone(), self.look_max);
-        let read = self.store.read(move |reader| gained(reader, &from, look_max));
-        let (learnt, moved, events) = read.await?;
-        let mut cursors = cursors;
-        cursors.extend(&moved);
-        self.passed += events;
-        if !learnt.is_empty() || self.passed > PASSED_MAX {
-            let all = cursors.clone();
-            let unit = self.store.write(move |tx| {
-                lease::assert_held(tx, &lease)?;
-                store::learn(tx, &learnt, &all)
-            });
-            unit.await?;
-            self.passed = 0;
+        if cursors.is_empty() {
+            return self.begin().await;
         }
-        self.cursors = Some(cursors);
+        let mut gained = self.gain(&cursors).await?;
+        if !self.is_worth_writing(&gained) {
+            cursors.extend(&gained.moved);
+            self.passed += gained.events;
+            self.cursors = Some(cursors);
+            return if gained.events == 0 { self.give_back().await } else { Ok(()) };
+        }
+        let fresh = self.held.is_none();
+        let Some(lease) = self.hold().await? else { return Ok(()) };
+        if fresh {
+            // Another node may have been here since.
+            cursors = self.store.read(|reader| store::cursors(reader)).await?;
+            gained = self.gain(&cursors).await?;
+        }
+        cursors.extend(&gained.moved);
+        let all = cursors.clone();
+        let unit = self.store.write(move |tx| {
+            lease::assert_held(tx, &lease)?;
+            store::learn(tx, &gained.learnt, &all)
+        });
+        unit.await?;
+        (self.cursors, self.passed) = (Some(cursors), 0);
         Ok(())
     }
 
-    /// Where the follower before this one was; at the ledger's end when there was none.
-    async fn begin(&self, lease: &Lease) -> Result<Cursors, StoreError> {
-        let known = self.store.read(|reader| store::cursors(reader)).await?;
-        if !known.is_empty() {
-            return Ok(known);
-        }
-        let lease = lease.clone();
+    fn is_worth_writing(&self, gained: &Gained) -> bool {
+        !gained.learnt.is_empty() || self.passed + gained.events > PASSED_MAX
+    }
+
+    async fn gain(&self, cursors: &Cursors) -> Result<Gained, StoreError> {
+        let (from, look_max) = (cursors.clone(), self.look_max);
+        self.store.read(move |reader| gained(reader, &from, look_max)).await
+    }
+
+    /// The first follower begins at the ledger's end: what is old tells little, and much is old.
+    async fn begin(&mut self) -> Result<(), StoreError> {
+        let Some(lease) = self.hold().await? else { return Ok(()) };
         let unit = self.store.write(move |tx| {
             lease::assert_held(tx, &lease)?;
-            let from: Cursors = ends(tx)?.into_iter().map(|(lane, id)| (lane.0, id)).collect();
-            store::learn(tx, &BTreeMap::new(), &from)?;
-            Ok::<_, StoreError>(from)
+            if !store::cursors(tx)?.is_empty() {
+                return Ok(());
+            }
+            // There is no lane 0: its cursor says that the ledger is followed.
+            let ends = ends(tx)?.into_iter().map(|(lane, id)| (lane.0, id));
+            store::learn(tx, &BTreeMap::new(), &ends.chain([(0, 0)]).collect())
         });
         unit.await
+    }
+
+    /// Nothing to do: other nodes need not wait, and the ledger need not be written to.
+    async fn give_back(&mut self) -> Result<(), StoreError> {
+        let Some((lease, _)) = self.held.take() else { return Ok(()) };
+        self.store.write(move |tx| lease::release(tx, &lease)).await
     }
 
     /// The lease, renewed when it is time to; `None` while another node has it.
@@ -134,7 +158,12 @@ impl Follower {
     }
 }
 
-type Gained = (BTreeMap<Key, Learnt>, Cursors, usize);
+/// What one look found.
+struct Gained {
+    learnt: BTreeMap<Key, Learnt>,
+    moved: Cursors,
+    events: usize,
+}
 
 /// What the events after the cursors tell, number by number.
 fn gained(reader: &mut Reader<'_>, from: &Cursors, max: u32) -> Result<Gained, StoreError> {
@@ -159,7 +188,7 @@ fn gained(reader: &mut Reader<'_>, from: &Cursors, max: u32) -> Result<Gained, S
             }
         }
     }
-    Ok((learnt, moved, count))
+    Ok(Gained { learnt, moved, events: count })
 }
 
 /// What an event tells of a number.

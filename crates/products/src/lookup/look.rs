@@ -13,6 +13,7 @@ use crate::accounts::store_error;
 use crate::lookup::model::{Description, Package, Plan};
 use crate::lookup::packages::{self, Facts, Object};
 use crate::lookup::rules::Learnt;
+use crate::lookup::sources::Found;
 use crate::lookup::{Lookup, magic, store};
 use crate::usage::{Leaf, Used};
 
@@ -118,10 +119,7 @@ impl Lookup {
         let mut answers = Answers::new();
         for (packages, outcome) in join_all(questions).await {
             for package in packages {
-                let of = |found: &Arc<_>| -> Map<String, Value> {
-                    let found: &crate::lookup::sources::Found = found;
-                    found.get(&package).cloned().unwrap_or_default()
-                };
+                let of = |found: &Arc<Found>| found.get(&package).cloned().unwrap_or_default();
                 answers.insert(package, outcome.as_ref().map(of).map_err(|code| *code));
             }
         }

@@ -116,15 +116,13 @@ struct Region {
     /// What tells its numbers from those of others under the same code.
     leading: Option<Pattern>,
     general: Pattern,
-    kinds: Vec<(Kind, Pattern)>,
+    /// Kinds that are no fixed or mobile lines.
+    kinds: Vec<(LineType, Pattern)>,
     fixed: Option<Pattern>,
     mobile: Option<Pattern>,
     /// How long its numbers are.
     lengths: Vec<u16>,
 }
-
-/// A kind that is no fixed or mobile line.
-type Kind = LineType;
 
 impl Region {
     /// Whether a number is of this region, and of which kind as far as its plan tells.
@@ -164,7 +162,7 @@ fn regions(code: u16) -> &'static [Region] {
 fn region(meta: &'static phonenumber::Metadata) -> Region {
     type Found<'a> = Option<&'a phonenumber::metadata::Descriptor>;
     let plan = meta.descriptors();
-    let kinds: [(Kind, Found<'static>); 8] = [
+    let kinds: [(LineType, Found<'static>); 8] = [
         (LineType::Premium, plan.premium_rate()),
         (LineType::TollFree, plan.toll_free()),
         (LineType::SharedCost, plan.shared_cost()),

@@ -12,7 +12,7 @@ use super::{packages, personal, view};
 use crate::gateway::{ApiResult, Call, Response};
 use crate::lookup::Lookup;
 use crate::lookup::look::{Findings, Question};
-use crate::lookup::model::PARAMETER_MISSING;
+use crate::lookup::model::{Description, PARAMETER_MISSING, Reason};
 
 /// Numbers of one request at most.
 const NUMBERS_MAX: usize = 500;
@@ -20,19 +20,27 @@ const NUMBERS_MAX: usize = 500;
 /// Numbers that are looked up at the same time.
 const AT_ONCE: usize = 16;
 
+/// Members by Twilio's names; its Node SDK sends what it was given, in either casing.
 #[derive(Deserialize)]
 struct Asked {
+    #[serde(alias = "phoneNumbers")]
     phone_numbers: Option<Vec<One>>,
 }
 
 #[derive(Deserialize)]
 struct One {
+    #[serde(alias = "correlationId")]
     correlation_id: Option<String>,
+    #[serde(alias = "phoneNumber")]
     phone_number: Option<String>,
     fields: Option<Vec<String>>,
+    #[serde(alias = "countryCode")]
     country_code: Option<String>,
+    #[serde(alias = "identityMatch")]
     identity_match: Option<Map<String, Value>>,
+    #[serde(alias = "reassignedNumber")]
     reassigned_number: Option<Map<String, Value>>,
+    #[serde(alias = "smsPumpingRisk")]
     sms_pumping_risk: Option<Map<String, Value>>,
 }
 
@@ -57,10 +65,8 @@ async fn answer(state: &Lookup, call: &Call, one: &One) -> Value {
     let (mut view, error) = match outcome {
         Ok(view) => (view, None),
         Err(error) => {
-            let nothing = Arc::new(crate::lookup::model::Description {
-                asked: one.phone_number.clone().unwrap_or_default(),
-                plan: Err(crate::lookup::model::Reason::NotANumber),
-            });
+            let asked = one.phone_number.clone().unwrap_or_default();
+            let nothing = Description { asked, plan: Err(Reason::NotANumber) };
             let mut view = view(&nothing, &Findings::new());
             view.insert("valid".to_owned(), Value::Null);
             view.insert("validation_errors".to_owned(), Value::Null);
@@ -95,7 +101,7 @@ async fn look(state: &Lookup, call: &Call, one: &One) -> Result<Map<String, Valu
     Ok(view(&question.described, &found))
 }
 
-/// `first_name` as `FirstName`.
+/// `first_name` and `firstName` as `FirstName`.
 fn pascal(name: &str) -> String {
     let word = |word: &str| {
         let (first, rest) = word.split_at_checked(1).unwrap_or((word, ""));

@@ -41,7 +41,9 @@ fn said(call: &Call) -> Result<(LineType, Option<String>), ApiError> {
     let refused = |text: String| ApiError::new(code::BAD_REQUEST, text);
     let body = json_body(&call.request)?;
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-    let line = text("line_type").ok_or_else(|| refused("line_type is missing".to_owned()))?;
+    // The Node SDK sends what it was given, in either casing.
+    let line = text("line_type").or_else(|| text("lineType"));
+    let line = line.ok_or_else(|| refused("line_type is missing".to_owned()))?;
     let line = LineType::ALL.into_iter().find(|known| known.name() == line).ok_or_else(|| {
         let known = LineType::ALL.map(LineType::name).join(", ");
         refused(format!("line_type '{line}' is none of {known}"))
