@@ -103,12 +103,13 @@ for number in [reached, off, fixed]:
     api.messages.create(from_=OURS, to=number, body="x")
 requests.post(f"{BASE}/dev/handsets/{reached}/messages", {"to": OURS, "body": "STOP"}, auth=AUTH, timeout=10).raise_for_status()
 wait_for("what was learnt", lambda: all((known(n)["receipts"] or {}).get("line_status") for n in [reached, off, fixed]))
-wait_for("the text from it", lambda: known(reached)["messages"]["in"] == 1)
+# Our text, and the confirmation of the STOP.
+wait_for("the texts from and to it", lambda: (known(reached)["messages"]["in"], known(reached)["messages"]["delivered"]) == (1, 2))
 for number, status, line_type in [(reached, "reachable", "mobile"), (off, "unreachable", None), (fixed, "unreachable", "landline")]:
     found = look(number, "line_status,line_type_intelligence")
     assert (found.line_status["status"], found.line_type_intelligence["type"]) == (status, line_type), (number, found.line_status, found.line_type_intelligence)
 page = known(reached)
-assert (page["messages"]["out"], page["messages"]["delivered"], page["line_type"]) == (1, 1, "mobile"), page
+assert (page["messages"]["out"], page["messages"]["delivered"], page["line_type"]) == (2, 2, "mobile"), page
 assert page["opt_outs"][0]["sender"] == OURS and page["lookups"][0]["fields"] == ["line_status", "line_type_intelligence"], page
 assert known(off)["receipts"]["error_code"] == 30003
 
@@ -178,17 +179,19 @@ refused(20001, 400, lambda: old(US).fetch(add_ons=["whitepages_pro_caller_id"]))
 refused(20001, 400, lambda: old(US).fetch(type="radio"))
 
 # Counted, with their prices; look-ups that found nothing cost nothing.
+child = api.api.v2010.accounts.create(friendly_name="tenant")
+tenant = at_lookups(client(child.sid, child.auth_token))
+
+
 def usage(category):
-    [record] = api.usage.records.list(category=category)
-    return int(record.count), float(record.price)
+    [record] = tenant.usage.records.list(category=category)
+    return int(record.count), round(float(record.price), 6)
 
 
-before, line_type = usage("carrier-lookups"), usage("lookups")
-look(GB, "line_type_intelligence,line_status")
-look(US, "line_type_intelligence")
-after = wait_for("the counts", lambda: [usage("carrier-lookups"), usage("lookups")] if usage("lookups")[0] == line_type[0] + 2 else None)
-assert after[0][0] == before[0] + 1 and abs(after[0][1] - before[1] - 0.008) < 1e-9, (before, after)
-assert abs(after[1][1] - line_type[1] - 0.007) < 1e-9, (line_type, after)
+tenant.lookups.v2.phone_numbers(GB).fetch(fields="line_type_intelligence,line_status")
+tenant.lookups.v2.phone_numbers(US).fetch(fields="line_type_intelligence")
+wait_for("the counts", lambda: usage("lookups")[0] == 2)
+assert (usage("carrier-lookups"), usage("lookups"), usage("totalprice")[1]) == ((1, 0.008), (2, 0.007), 0.015)
 
 # Test credentials: magic numbers, no source.
 test = at_lookups(client(os.environ["TEST_ACCOUNT_SID"], TOKEN)).lookups.v2.phone_numbers
@@ -202,6 +205,5 @@ refused(20008, 403, lambda: at_lookups(client(os.environ["TEST_ACCOUNT_SID"], TO
 
 # Who may not, does not.
 assert requests.get(f"{BASE}/lookups/v2/PhoneNumbers/{US}", auth=(ACCOUNT, "wrong"), timeout=10).status_code == 401
-child = api.api.v2010.accounts.create(friendly_name="tenant")
 other = requests.get(f"{BASE}/trunkline/v1/Lookup/Numbers/{reached}", auth=(child.sid, child.auth_token), timeout=10).json()
 assert other["messages"] is None and other["opt_outs"] == [] and other["lookups"] == [], "another account's messages are its own"

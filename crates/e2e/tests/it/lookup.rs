@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::harness::{Engine, Trunkline};
+use crate::harness::{ACCOUNT, Engine, TOKEN, Trunkline, basic};
 
 /// A data source on a free port of loopback. Its carriers carry numbers, so that an answer that
 /// was kept is told from a fresh one. Numbers that end with 404 are unknown to it, those with 503
@@ -28,8 +28,9 @@ fn answer(mut stream: TcpStream, served: &AtomicU32) {
     let mut lines = BufReader::new(stream.try_clone().expect("a second handle")).lines();
     let first = lines.next().and_then(Result::ok).unwrap_or_default();
     let path = first.split(' ').nth(1).unwrap_or_default().to_owned();
-    let mut headers = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
-    let known = headers.any(|line| line == "x-key: secret");
+    // All of it: what is left unread would reset the connection, and the answer with it.
+    let headers = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
+    let known = headers.filter(|line| line.eq_ignore_ascii_case("x-key: secret")).count() == 1;
     let digits = path.split(['?', '/']).nth(2).unwrap_or_default();
     if digits.ends_with("999") {
         // Held until the other side gives up.
@@ -104,4 +105,19 @@ fn python_looks_numbers_up_on_both_engines() {
 #[test]
 fn node_looks_numbers_up() {
     with_sources(Engine::Sqlite).node("lookup.mjs");
+}
+
+#[test]
+fn a_source_in_a_private_range_is_not_asked_unless_it_is_allowed() {
+    let (sources, _) = files(source());
+    let settings = [("TRUNKLINE_LOOKUP_SOURCES", sources.to_str().expect("a plain path"))];
+    let server = Trunkline::serve(Engine::Sqlite, &settings);
+    let url = "/lookups/v2/PhoneNumbers/+447772000001?Fields=line_status,line_type_intelligence";
+    let mut answer = ureq::get(format!("{}{url}", server.address))
+        .header("authorization", &basic(ACCOUNT, TOKEN))
+        .call()
+        .expect("an answer");
+    let json: serde_json::Value = answer.body_mut().read_json().expect("JSON");
+    assert_eq!(json["line_status"]["error_code"], 60613, "{json}");
+    assert_eq!(json["line_type_intelligence"]["type"], "mobile", "the plans know: {json}");
 }
