@@ -29,6 +29,8 @@ const TARGETS: &[(&str, Target)] = &[
     ("webhook_url", products::fuzz::webhook_url),
     ("texts", products::fuzz::texts),
     ("edges", products::fuzz::edges),
+    ("number", products::fuzz::number),
+    ("ranges", products::fuzz::ranges),
     ("all", all),
 ];
 

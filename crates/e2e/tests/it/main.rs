@@ -4,6 +4,7 @@ mod console;
 mod crash;
 mod examples;
 mod harness;
+mod lookup;
 mod sdk;
 mod signature;
 mod smpp;

@@ -26,7 +26,7 @@ use ::store::{Batch, Blobs, Store, StoreError, Tx, job::Job};
 use base::MasterKey;
 use net::{Client, Clock};
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Permission, Verb};
 use crate::carriers::{Carrier, CarrierEvent, CarrierId};
 use crate::jobs::{Handler, Running};
 use crate::messaging::work::{Context, Outcome};
@@ -41,6 +41,7 @@ pub use worker::Mailbox;
 pub static PRODUCT: Product = Product {
     name: "messaging",
     migrations: &[store::MIGRATIONS],
+    open_to_test: &[Permission::new(api::MESSAGES, Verb::Create)],
     install: |kit, installed| {
         api::routes(&mut installed.routes, &kit.messaging);
         installed.jobs.extend(kit.messaging.handlers());
