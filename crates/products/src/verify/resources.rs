@@ -62,6 +62,7 @@ pub static SERVICE: Resource = Resource {
     rules: Rules {
         create: Some(check),
         update: Some(check),
+        delete: Some(crate::verify::factors::forget_service),
         view: Some(view_service),
         ..Rules::NONE
     },
