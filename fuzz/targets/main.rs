@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 17] = [
+const TARGETS: [(&str, Target); 20] = [
     ("params", base::fuzz::params),
     ("address", base::fuzz::address),
     ("scalars", base::fuzz::scalars),
@@ -25,6 +25,9 @@ const TARGETS: [(&str, Target); 17] = [
     ("webhook_url", products::fuzz::webhook_url),
     ("texts", products::fuzz::texts),
     ("edges", products::fuzz::edges),
+    ("factor_binding", products::verify::factors::fuzz::binding),
+    ("factor_token", products::verify::factors::fuzz::token),
+    ("factor_ceremony", products::verify::factors::fuzz::ceremony),
     ("all", all),
 ];
 

@@ -10,8 +10,8 @@ mod rules;
 mod store;
 #[cfg(test)]
 mod tests;
-mod told;
 mod tokens;
+mod told;
 mod totp;
 mod webauthn;
 

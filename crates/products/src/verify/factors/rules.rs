@@ -59,8 +59,6 @@ pub mod code {
     pub const FACTOR_STATUS: u32 = 60383;
     /// There is no such factor.
     pub const NO_FACTOR: u32 = 60390;
-    /// There is no such challenge.
-    pub const NO_CHALLENGE: u32 = 60391;
     /// There is no such entity.
     pub const NO_ENTITY: u32 = 60392;
     /// What a passkey must be is not said.
@@ -226,9 +224,7 @@ pub fn push_config(
             Ok(())
         }
         Some("apn" | "fcm") if config.contains_key("notification_token") => Ok(()),
-        Some("apn" | "fcm") => {
-            Err(wrong(code::PARAMETER, "Config.NotificationToken is missing"))
-        }
+        Some("apn" | "fcm") => Err(wrong(code::PARAMETER, "Config.NotificationToken is missing")),
         _ => Err(wrong(code::PARAMETER, "Config.NotificationPlatform must be apn, fcm or none")),
     }
 }
@@ -290,7 +286,7 @@ pub fn may_try(factor: &Factor, now: Instant) -> Result<(), ApiError> {
 
 /// Counts a wrong answer for a factor.
 pub fn count_wrong(factor: &mut Factor, now: Instant) {
-    if now >= factor.wrong_since + WRONG_WINDOW {
+    if factor.wrong == 0 || now >= factor.wrong_since + WRONG_WINDOW {
         (factor.wrong, factor.wrong_since) = (0, now);
     }
     factor.wrong += 1;

@@ -110,8 +110,16 @@ pub(super) async fn create(state: Arc<Factors>, call: Call) -> ApiResult {
         let context = sid.to_string();
         let token = master.seal(context.as_bytes(), tx.random().nonce(), text.as_bytes());
         let created_at = now;
-        let made =
-            AccessToken { sid, account, service, identity, friendly_name, ttl_s, token, created_at };
+        let made = AccessToken {
+            sid,
+            account,
+            service,
+            identity,
+            friendly_name,
+            ttl_s,
+            token,
+            created_at,
+        };
         store::insert_token(tx, &made, now - KEPT)?;
         Ok::<_, Refusal>((made, text))
     };

@@ -83,8 +83,7 @@ fn told(
 ) -> Result<(), StoreError> {
     let Some(resource) = webhooks() else { return Ok(()) };
     let kind = params.first().map_or("", |(_, kind)| kind).to_owned();
-    let found =
-        documents::list_of(tx, resource, (account, service), &[], None, WEBHOOKS_MAX)?;
+    let found = documents::list_of(tx, resource, (account, service), &[], None, WEBHOOKS_MAX)?;
     let wanted = found.iter().filter(|webhook| wants(webhook, &kind));
     let deliveries: Vec<NewDelivery> = wanted
         .filter_map(|webhook| {

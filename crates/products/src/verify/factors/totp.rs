@@ -109,11 +109,8 @@ pub fn decode(text: &str) -> Option<Vec<u8>> {
     if text.len() > TEXT_MAX {
         return None;
     }
-    let plain: String = text
-        .chars()
-        .filter(|c| !matches!(c, ' ' | '-'))
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
+    let plain: String =
+        text.chars().filter(|c| !matches!(c, ' ' | '-')).map(|c| c.to_ascii_uppercase()).collect();
     let encoding = if plain.ends_with('=') { BASE32 } else { BASE32_NOPAD };
     let secret = encoding.decode(plain.as_bytes()).ok()?;
     GIVEN.contains(&secret.len()).then_some(secret)
@@ -138,8 +135,7 @@ pub fn uri(secret: &[u8], settings: Settings, issuer: &str, account: &str) -> St
 mod tests {
     use super::*;
 
-    const EIGHT: Settings =
-        Settings { algorithm: Algorithm::Sha1, digits: 8, step_s: 30, skew: 1 };
+    const EIGHT: Settings = Settings { algorithm: Algorithm::Sha1, digits: 8, step_s: 30, skew: 1 };
 
     #[test]
     fn the_vectors_of_rfc_6238_hold() {

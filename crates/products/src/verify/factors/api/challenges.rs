@@ -74,7 +74,13 @@ pub(super) async fn create(state: Arc<Factors>, call: Call) -> ApiResult {
         if let Some(payload) = payload.filter(|_| factor.kind == Kind::Totp) {
             try_code(tx, &own, (&mut challenge, &content), &mut factor, payload)?;
         } else if factor.kind == Kind::Push {
-            told::challenge(tx, &own.outbox, "challenge.notified", &factor, (&challenge, &content))?;
+            told::challenge(
+                tx,
+                &own.outbox,
+                "challenge.notified",
+                &factor,
+                (&challenge, &content),
+            )?;
         }
         Ok::<_, Refusal>((challenge, content, now))
     };

@@ -53,20 +53,14 @@ pub(super) fn routes(routes: &mut Routes, state: &Arc<Factors>) {
         (Method::POST, CHALLENGES, challenge(Verb::Create), |s, c| {
             Box::pin(challenges::create(s, c))
         }),
-        (Method::POST, NOTICES, challenge(Verb::Update), |s, c| {
-            Box::pin(challenges::notify(s, c))
-        }),
+        (Method::POST, NOTICES, challenge(Verb::Update), |s, c| Box::pin(challenges::notify(s, c))),
         (Method::POST, TOKENS, token(Verb::Create), |s, c| Box::pin(tokens::create(s, c))),
         (Method::GET, TOKEN, token(Verb::Read), |s, c| Box::pin(tokens::fetch(s, c))),
-        (Method::POST, NEW_PASSKEY, factor(Verb::Create), |s, c| {
-            Box::pin(passkeys::create(s, c))
-        }),
+        (Method::POST, NEW_PASSKEY, factor(Verb::Create), |s, c| Box::pin(passkeys::create(s, c))),
         (Method::POST, VERIFY_PASSKEY, factor(Verb::Update), |s, c| {
             Box::pin(passkeys::verify(s, c))
         }),
-        (Method::POST, ASK_PASSKEY, challenge(Verb::Create), |s, c| {
-            Box::pin(passkeys::ask(s, c))
-        }),
+        (Method::POST, ASK_PASSKEY, challenge(Verb::Create), |s, c| Box::pin(passkeys::ask(s, c))),
         (Method::POST, APPROVE_PASSKEY, challenge(Verb::Update), |s, c| {
             Box::pin(passkeys::approve(s, c))
         }),
@@ -79,12 +73,8 @@ pub(super) fn routes(routes: &mut Routes, state: &Arc<Factors>) {
         (Method::GET, FACTOR, factor(Verb::Read), |s, c| Box::pin(factors::fetch(s, c))),
         (Method::POST, FACTOR, factor(Verb::Update), |s, c| Box::pin(factors::update(s, c))),
         (Method::DELETE, FACTOR, factor(Verb::Delete), |s, c| Box::pin(factors::delete(s, c))),
-        (Method::GET, CHALLENGES, challenge(Verb::List), |s, c| {
-            Box::pin(challenges::list(s, c))
-        }),
-        (Method::GET, CHALLENGE, challenge(Verb::Read), |s, c| {
-            Box::pin(challenges::fetch(s, c))
-        }),
+        (Method::GET, CHALLENGES, challenge(Verb::List), |s, c| Box::pin(challenges::list(s, c))),
+        (Method::GET, CHALLENGE, challenge(Verb::Read), |s, c| Box::pin(challenges::fetch(s, c))),
         (Method::POST, CHALLENGE, challenge(Verb::Update), |s, c| {
             Box::pin(challenges::update(s, c))
         }),

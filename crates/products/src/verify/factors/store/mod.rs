@@ -111,8 +111,7 @@ pub(super) fn emit(
     Ok((tx.emit(event)?, object_seq))
 }
 
-const ENTITY: &str =
-    "sid, account, service, identity, created_at, updated_at, event, event_seq";
+const ENTITY: &str = "sid, account, service, identity, created_at, updated_at, event, event_seq";
 
 fn entity_from(row: &Row<'_>) -> Result<Entity, StoreError> {
     Ok(Entity {
