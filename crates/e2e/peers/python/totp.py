@@ -22,14 +22,14 @@ def advance(seconds):
     ahead += seconds
 
 
-def now(app):
-    """What the app shows, on a clock that agrees with the installation's."""
-    return app.at(int(time.time()) + ahead)
+def now(app, steps=0):
+    """What the app shows, on a clock that agrees with the installation's, or some steps off."""
+    return app.at(int(time.time()) + ahead + steps * app.interval)
 
 
 def wrong(app):
     """A code that is none of the three that may fit."""
-    good = {app.at(int(time.time()) + ahead, step) for step in range(-3, 4)}
+    good = {now(app, step) for step in range(-3, 4)}
     return next(code for code in (f"{n:0{app.digits}d}" for n in range(100)) if code not in good)
 
 
@@ -100,9 +100,9 @@ assert user.challenges(at_once.sid).fetch().hidden_details == {"ip": "192.0.2.1"
 
 # Within the skew and no further.
 advance(60)
-late = app.at(int(time.time()) + ahead, -1)
+late = now(app, -1)
 assert user.challenges.create(factor_sid=factor.sid, auth_payload=late).status == "approved"
-later = app.at(int(time.time()) + ahead, 3)
+later = now(app, 3)
 assert user.challenges.create(factor_sid=factor.sid, auth_payload=later).status == "pending"
 
 # Guessing ends, for a challenge and for the factor.
@@ -148,9 +148,11 @@ assert user.factors(eight.sid).update(auth_payload=now(app8)).status == "verifie
 brought = user.new_factors.create(
     friendly_name="3", factor_type="totp", binding_secret="GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
     config_code_length=3, config_time_step=20, config_skew=2)
-app3 = pyotp.parse_uri(brought.binding["uri"])
+# The app makes no codes of three digits: they are the end of longer ones (RFC 4226 §5.3).
+app3 = pyotp.TOTP(brought.binding["secret"], digits=8, interval=20)
+assert brought.binding["uri"].endswith("digits=3&period=20"), brought.binding["uri"]
 assert brought.binding["secret"] == "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-assert user.factors(brought.sid).update(auth_payload=now(app3)).status == "verified"
+assert user.factors(brought.sid).update(auth_payload=now(app3)[-3:]).status == "verified"
 renamed = user.factors(brought.sid).update(friendly_name="three", config_skew=0)
 assert renamed.friendly_name == "three" and renamed.config["skew"] == 0 and renamed.status == "verified"
 
