@@ -24,6 +24,17 @@ fn passkeys_in_a_browser_on_both_engines() {
 }
 
 #[test]
+fn a_used_code_stays_used_after_a_kill() {
+    for engine in [Engine::Sqlite, Engine::Postgres] {
+        let mut trunkline = Trunkline::start(engine);
+        trunkline.python("factors_kill.py");
+        trunkline.kill();
+        trunkline.restart();
+        trunkline.python("factors_kill.py");
+    }
+}
+
+#[test]
 fn people_sign_in_with_an_authenticator_app() {
     let trunkline = Trunkline::start(Engine::Sqlite);
     let python = root().join(".tools/venv/bin/python").display().to_string();

@@ -35,25 +35,30 @@ fn issuer(service: &Document) -> &str {
     service.given("Totp.Issuer").unwrap_or(service.text("FriendlyName"))
 }
 
-/// The config of a new factor, its binding as it is kept, and as it is shown once.
-fn bind(
-    new: &New,
-    service: &Document,
-) -> Result<(Map<String, Value>, Vec<u8>, Map<String, Value>), ApiError> {
+/// What a new factor holds.
+struct Bound {
+    config: Map<String, Value>,
+    /// As it is kept.
+    binding: Vec<u8>,
+    /// As it is shown once.
+    shown: Map<String, Value>,
+}
+
+fn bind(new: &New, service: &Document) -> Result<Bound, ApiError> {
     let mut config = Map::new();
     let mut shown = Map::new();
     if new.kind == Kind::Push {
         rules::push_config(&new.form, &mut config, true)?;
-        let key = rules::push_key(&new.form)?;
+        let binding = rules::push_key(&new.form)?;
         shown.insert("alg".into(), "ES256".into());
         shown.insert("public_key".into(), new.form.get("Binding.PublicKey").into());
-        return Ok((config, key, shown));
+        return Ok(Bound { config, binding, shown });
     }
     config.extend(rules::totp_defaults(service));
     rules::totp_config(&new.form, &mut config)?;
-    let secret = rules::totp_secret(&new.form)?.unwrap_or_else(|| new.secret.to_vec());
-    shown.insert("secret".into(), totp::encode(&secret).into());
-    Ok((config, secret, shown))
+    let binding = rules::totp_secret(&new.form)?.unwrap_or_else(|| new.secret.to_vec());
+    shown.insert("secret".into(), totp::encode(&binding).into());
+    Ok(Bound { config, binding, shown })
 }
 
 fn read_new(call: &Call, target: &Target, random: [u8; 32]) -> Result<New, ApiError> {
@@ -96,7 +101,7 @@ pub(super) async fn create(state: Arc<Factors>, call: Call) -> ApiResult {
         let found = service_of(tx, target.account, target.service)?;
         let service = found.ok_or_else(|| target.missing.clone())?;
         may_create(tx, &target, new.kind)?;
-        let (config, binding, mut shown) = bind(&new, &service)?;
+        let Bound { config, binding, mut shown } = bind(&new, &service)?;
         let entity = entity_for(tx, target.account, target.service, &target.identity)?;
         room_for(tx, &entity, new.kind)?;
         let now = tx.now();
