@@ -31,6 +31,9 @@ const TARGETS: &[(&str, Target)] = &[
     ("edges", products::fuzz::edges),
     ("number", products::fuzz::number),
     ("ranges", products::fuzz::ranges),
+    ("factor_binding", products::verify::factors::fuzz::binding),
+    ("factor_token", products::verify::factors::fuzz::token),
+    ("factor_ceremony", products::verify::factors::fuzz::ceremony),
     ("all", all),
 ];
 

@@ -171,11 +171,22 @@ sids! {
     UserSid "US";
     /// A message on a simulated handset.
     HandsetMessageSid "HM";
+    /// Somebody who is verified by factors.
+    EntitySid "YE";
+    /// A factor: what somebody proves to have.
+    FactorSid "YF";
+    /// A challenge: one use of a factor.
+    ChallengeSid "YC";
+    /// A token by which a device registers itself as a factor.
+    AccessTokenSid "YK";
+    /// A notification of a challenge.
+    ChallengeNoticeSid "NT";
 }
 
 plain_prefix! {
     AccountSid KeySid MediaSid PhoneNumberSid ApplicationSid AddressSid ShortCodeSid ServiceSid
-    EventSid NotificationSid RequestSid UserSid HandsetMessageSid
+    EventSid NotificationSid RequestSid UserSid HandsetMessageSid EntitySid FactorSid ChallengeSid
+    AccessTokenSid ChallengeNoticeSid
 }
 
 impl MessageSid {

@@ -3,6 +3,7 @@
 mod console;
 mod crash;
 mod examples;
+mod factors;
 mod harness;
 mod lookup;
 mod sdk;

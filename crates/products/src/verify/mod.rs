@@ -4,6 +4,7 @@ pub mod api;
 mod attempts;
 pub mod channels;
 pub mod code;
+pub mod factors;
 pub mod guard;
 mod limits;
 pub mod model;
@@ -31,8 +32,9 @@ use code::Codes;
 /// What this product is.
 pub static PRODUCT: Product = Product {
     name: "verify",
-    migrations: &[store::MIGRATIONS, guard::store::MIGRATIONS],
+    migrations: &[store::MIGRATIONS, guard::store::MIGRATIONS, factors::MIGRATIONS],
     resources: &resources::RESOURCES,
+    closing: &[factors::close],
     events: &told::EVENTS,
     settings: &[RETENTION],
     commands: &[guard::replay::COMMAND, guard::simulation::COMMAND],
@@ -83,6 +85,7 @@ fn install(kit: &Kit, installed: &mut Installed) -> Result<(), String> {
     installed.job(work::EXPIRE_JOB, &verify, |verify, job| async move { verify.expire(job).await });
     installed.job(work::END_JOB, &verify, |verify, job| async move { verify.end_all(job).await });
     installed.tasks.push(Box::pin(verify.sweep()));
+    factors::install(kit, installed);
     Ok(())
 }
 

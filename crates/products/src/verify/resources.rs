@@ -117,7 +117,7 @@ fn end_all(scene: &mut Scene<'_, '_>, service: &Document) -> Result<(), Refusal>
     let payload = json!({ "service": service.sid.to_string() }).to_string();
     let now = scene.tx.now();
     job::add(scene.tx, service.account, work::END_JOB, now, &payload)?;
-    Ok(())
+    crate::verify::factors::forget_service(scene, service)
 }
 
 /// Settings come flat, `Totp.Issuer`, and are shown as objects.

@@ -170,13 +170,14 @@ fn matches(wanted: &str, kind: &str) -> bool {
 }
 
 /// Kinds that a webhook may want.
-pub const KINDS: [&str; 14] = [
+pub const KINDS: [&str; 15] = [
     "*",
     "factor.created",
     "factor.verified",
     "factor.deleted",
     "challenge.approved",
     "challenge.denied",
+    "challenge.notified",
     "verification.*",
     "verification.pending",
     "verification.approved",

@@ -17,7 +17,6 @@ use crate::lookup::model::{LineType, Package};
 use crate::lookup::packages::{Facts, line_of};
 use crate::lookup::rules::Learnt;
 use crate::lookup::store::{self, Override};
-use crate::messaging;
 use crate::numbers::{self, OwnedNumber};
 
 /// Opt-outs that are shown.
