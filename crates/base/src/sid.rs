@@ -171,11 +171,20 @@ sids! {
     UserSid "US";
     /// A message on a simulated handset.
     HandsetMessageSid "HM";
+    /// A call: one leg, of whoever calls or is called.
+    CallSid "CA";
+    /// A recording.
+    RecordingSid "RE";
+    /// A conference.
+    ConferenceSid "CF";
+    /// A queue of calls.
+    QueueSid "QU";
 }
 
 plain_prefix! {
     AccountSid KeySid MediaSid PhoneNumberSid ApplicationSid AddressSid ShortCodeSid ServiceSid
-    EventSid NotificationSid RequestSid UserSid HandsetMessageSid
+    EventSid NotificationSid RequestSid UserSid HandsetMessageSid CallSid RecordingSid
+    ConferenceSid QueueSid
 }
 
 impl MessageSid {

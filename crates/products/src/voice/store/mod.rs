@@ -1,0 +1,10 @@
+//! The SQL of calls.
+
+mod calls;
+
+pub use calls::{Change, Filter, change, delete, find, insert, list, live_on, seen};
+
+use ::store::Migration;
+
+/// The tables of this product.
+pub const MIGRATIONS: &[Migration] = &[Migration { name: "voice/1", sql: calls::TABLES }];
