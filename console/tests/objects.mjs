@@ -10,6 +10,8 @@ export async function tellsAMessagesStory(page) {
     await visit(page, `/messages/${sid}`)
     const steps = page.getByRole('list', { name: 'Timeline' })
     await steps.getByText('Accepted').waitFor()
+    await steps.getByText('Rules passed, route chosen').waitFor()
+    await steps.getByText('content, recipient, sender').waitFor()
     await steps.getByText('Receipt: delivered').waitFor()
     await until('two webhooks', async () => (await steps.getByText('Webhook answered 200').count()) === 2)
     await page.locator('.gap').first().waitFor()

@@ -5,7 +5,7 @@ import { words } from './states'
 export interface Place {
   title: string
   path: string
-  icon?: 'phone' | 'message' | 'bell'
+  icon?: 'phone' | 'message' | 'bell' | 'hook' | 'chart' | 'mast' | 'book'
 }
 
 export interface Group {
@@ -44,6 +44,12 @@ export function groups(session: Session): Group[] {
     { title: 'Messages', path: '/messages', icon: 'message' },
     { title: 'Alerts', path: '/alerts', icon: 'bell' },
   ]
+  const watched: Place[] = [
+    { title: 'Webhooks', path: '/webhooks', icon: 'hook' },
+    { title: 'Carriers and routes', path: '/carriers', icon: 'mast' },
+    { title: 'Usage', path: '/usage', icon: 'chart' },
+    { title: 'Audit', path: '/audit', icon: 'book' },
+  ]
   const made = new Map<string, Place[]>()
   for (const resource of resourcesOf(session)) {
     const places = made.get(resource.product) ?? []
@@ -51,7 +57,7 @@ export function groups(session: Session): Group[] {
     made.set(resource.product, places)
   }
   const rest = [...made].map(([product, places]) => ({ title: words(product), places }))
-  return [{ title: 'Messaging', places: first }, ...rest]
+  return [{ title: 'Messaging', places: first }, { title: 'Operation', places: watched }, ...rest]
 }
 
 /** Where an object's page is, by the first letters of its SID; null when it has none. */

@@ -3,8 +3,10 @@ export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'idle'
 
 const tones: Record<string, Tone> = {
   delivered: 'good', received: 'good', read: 'good', active: 'good', 'in-use': 'good',
+  up: 'good', answers: 'good',
   undelivered: 'bad', failed: 'bad', exhausted: 'bad', error: 'bad', suspended: 'bad',
-  warning: 'warn', waiting: 'warn', partially_delivered: 'warn',
+  down: 'bad', refused: 'bad', held_back: 'bad',
+  warning: 'warn', failing: 'warn', connecting: 'warn', waiting: 'warn', partially_delivered: 'warn',
   queued: 'busy', accepted: 'busy', scheduled: 'busy', sending: 'busy', sent: 'busy',
   receiving: 'busy',
 }

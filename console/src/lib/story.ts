@@ -39,7 +39,7 @@ export function chapters(steps: Step[]): Chapter[] {
   return steps.map((step, at) => {
     const before = steps[at - 1]
     const gap = before ? `+${span(micros(step.at) - micros(before.at))}` : ''
-    return { step, gap, ...(step.kind === 'webhook' ? toldWebhook(step) : toldEvent(step)) }
+    return { step, gap, ...tell(step) }
   })
 }
 
@@ -72,6 +72,16 @@ export function signedPieces(delivery: Delivery): SignedPiece[] | null {
   }
   return cut.map(({ text }) => text).join('') === signed ? cut : null
 }
+
+function tell(step: Step): Telling {
+  if (step.kind === 'webhook') return toldWebhook(step)
+  if (step.kind === 'decision') return { title: 'Rules passed, route chosen', who: 'Rules', tone: 'idle' }
+  if (step.kind === 'pdu') return { title: step.name, who: 'SMPP', tone: refusedPdu(step) ? 'bad' : 'idle' }
+  return toldEvent(step)
+}
+
+/** Whether a carrier answered with a status other than 0. */
+const refusedPdu = ({ facts }: Step) => Number(facts.command_status ?? 0) !== 0
 
 function toldEvent(step: Step): Telling {
   const last = step.name.split('.').at(-1) ?? step.name

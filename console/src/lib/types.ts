@@ -69,7 +69,7 @@ export interface Media {
 /** One step of a message's story; a webhook's step carries the members after `facts`. */
 export interface Step {
   at: string
-  kind: 'event' | 'webhook'
+  kind: 'event' | 'decision' | 'pdu' | 'webhook'
   name: string
   facts: Record<string, unknown>
   sequence?: number
@@ -139,4 +139,78 @@ export interface LedgerEvent {
   sequence: number
   at: string
   facts: Record<string, unknown>
+}
+
+/** What was used of one category in a span of days. */
+export interface UsageRecord {
+  category: string
+  description: string
+  count: string
+  count_unit: string
+  usage: string
+  usage_unit: string
+  price: number
+  start_date: string
+  end_date: string
+}
+
+/** What a carrier answered in a minute. */
+export interface CarrierMinute {
+  taken: number
+  refused: number
+  held: number
+  delivered: number
+  undelivered: number
+  received: number
+}
+
+export interface Carrier {
+  number: number
+  name: string
+  kind: 'sim' | 'smpp' | 'none'
+  up: boolean
+  route: null | {
+    prefixes: string[]
+    countries: string[]
+    senders: string[]
+    accounts: string[]
+    priority: number
+    weight: number
+  }
+  binds: { mode: string; state: string; since: string | null }[]
+  window: number
+  throughput: number | null
+  /** The last hour, oldest first. */
+  minutes: CarrierMinute[]
+}
+
+/** Whether a route takes a message, and why (not). */
+export interface Explained {
+  carrier: number
+  name: string
+  takes: boolean
+  why: string
+}
+
+/** How the deliveries to one endpoint go. */
+export interface EndpointState {
+  endpoint: string
+  ready: number
+  in_flight: number
+  outages: number
+  held_back: boolean
+}
+
+/** A change in the audit trail. */
+export interface AuditEvent {
+  sid: string
+  actor_sid: string
+  actor_type: string
+  source: string
+  source_ip_address: string
+  event_type: string
+  event_date: string
+  resource_sid: string
+  resource_type: string
+  event_data: { resource_properties?: Record<string, { previous: unknown; updated: unknown }> }
 }

@@ -8,6 +8,7 @@ use clap::Subcommand;
 use net::Clock;
 use products::carriers::routes::{Member, Network, Question, Reason, Route};
 use products::carriers::smpp::{Settings, SmppCarrier, settings};
+use products::carriers::trace::Trace;
 use products::carriers::{Absent, Carrier, CarrierId, sim::SimCarrier};
 
 use crate::install::{Mode, Parts, StartError};
@@ -30,7 +31,12 @@ enum Named {
 }
 
 /// Reads the setting. `dev` has the simulated carrier unless told otherwise, `serve` none.
-pub fn configured(setting: &[String], mode: Mode, parts: &Parts) -> Result<Configured, StartError> {
+pub fn configured(
+    setting: &[String],
+    mode: Mode,
+    parts: &Parts,
+    trace: Trace,
+) -> Result<Configured, StartError> {
     let mut named = read(setting)?;
     if named.is_empty() && mode == Mode::Dev {
         named.push(Named::Sim);
@@ -47,7 +53,8 @@ pub fn configured(setting: &[String], mode: Mode, parts: &Parts) -> Result<Confi
             Named::Smpp(settings) => {
                 let clock = Arc::clone(&parts.clock) as Arc<dyn Clock>;
                 let route = settings.route.clone();
-                let carrier = SmppCarrier::new(number, *settings, clock, secrets::seed());
+                let carrier =
+                    SmppCarrier::new(number, *settings, clock, secrets::seed(), trace.clone());
                 let up = carrier.up();
                 (Carrier::Smpp(carrier), up, route)
             }
@@ -63,7 +70,7 @@ pub fn configured(setting: &[String], mode: Mode, parts: &Parts) -> Result<Confi
         let network = Network::single(carrier.split());
         return Ok(Configured { carriers: vec![carrier], network, sim });
     }
-    Ok(Configured { carriers, network: Network::new(members), sim })
+    Ok(Configured { carriers, network: Network::new(members).traced(trace), sim })
 }
 
 fn sim_route() -> Route {
@@ -137,23 +144,14 @@ pub fn routes(action: Action) -> Result<(), StartError> {
     let question = Question { account, from: &from, to: &to, pick: 0, failed };
     let explained = network.explain(&question);
     for (number, (route, reason)) in explained.iter().enumerate() {
-        crate::say(&format!("{number} {}: {}", route.name, reason.map_or("takes it", words)));
+        crate::say(&format!(
+            "{number} {}: {}",
+            route.name,
+            reason.map_or("takes it", Reason::words)
+        ));
     }
     if explained.iter().all(|(_, reason)| reason.is_some()) {
         crate::say("no route takes it: it would fail with 30006");
     }
     Ok(())
-}
-
-fn words(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Prefix => "the recipient begins otherwise",
-        Reason::Country => "the recipient is in another country",
-        Reason::Sender => "it is for other senders",
-        Reason::Account => "it is for other accounts",
-        Reason::Failed => "it has just failed",
-        Reason::Down => "none of its binds is up",
-        Reason::Priority => "another one is tried first",
-        Reason::Weight => "the weights chose another one for this message",
-    }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use products::accounts::Accounts;
 use products::accounts::geo::Home;
 use products::accounts::ice::Ice;
+use products::carriers::trace::Trace;
 use store::Location;
 
 use crate::install::Mode;
@@ -89,6 +90,11 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',', hide_env_values = true)]
     pub carriers: Vec<String>,
 
+    /// Whether the newest PDUs of SMPP carriers are kept in memory, without texts, for the timelines
+    /// of messages: `true` or `false`. In `dev` they are, in `serve` not.
+    #[arg(long, env = "TRUNKLINE_TRACE_PDUS")]
+    pub trace_pdus: Option<bool>,
+
     /// Requests a second for each account; 0 means no limit.
     #[arg(long, env = "TRUNKLINE_RATE_LIMIT")]
     pub rate_limit: Option<u32>,
@@ -144,6 +150,11 @@ impl Settings {
         let country = |number: &String| E164::parse(number.trim()).ok()?.country();
         let own: Vec<String> = self.numbers.iter().filter_map(country).collect();
         if mode == Mode::Dev || own.is_empty() { Home::everywhere() } else { Home::of(own) }
+    }
+
+    /// Where carriers keep their PDUs, if anywhere.
+    pub fn trace(&self, mode: Mode) -> Trace {
+        Trace::new(self.trace_pdus.unwrap_or(mode == Mode::Dev))
     }
 
     /// What tokens for STUN and TURN servers are made of.

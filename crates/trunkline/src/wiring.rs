@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use net::Clock;
-use products::carriers::{Carrier, CarrierId};
+use products::carriers::{self, Carrier, CarrierId};
 use products::console::{self, Console};
 use products::dev;
 use products::gateway::{Routes, health};
@@ -16,7 +16,7 @@ use products::messaging::{self, Messaging, Prices, work::Context};
 use products::registry::{self, Kit};
 use products::webhooks::{self, Nudge, Outbox, Webhooks, WorkerConfig};
 
-use crate::carriers::{self, Configured};
+use crate::carriers::{Configured, configured};
 use crate::install::{Mode, Parts, StartError};
 use crate::secrets;
 use crate::settings::Settings;
@@ -31,7 +31,7 @@ pub fn join(
 ) -> Result<(Routes, Vec<Carrier>), StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let Configured { carriers, network, sim } =
-        carriers::configured(&settings.carriers, mode, parts)?;
+        configured(&settings.carriers, mode, parts, settings.trace(mode))?;
     let policy = policy(settings)?;
     let (hooks, hooks_mailbox) = Webhooks::new();
     let (jobs, jobs_mailbox) = Jobs::new();
@@ -87,6 +87,12 @@ pub fn join(
         let (clock, store) = (Arc::clone(&parts.clock), parts.store.clone());
         dev::routes(routes, &Arc::new(dev::Dev { carrier, clock, store }));
     }
+    let shown = carriers::api::Carriers {
+        carriers: carriers.clone(),
+        network: Arc::clone(&context.network),
+        clock: Arc::clone(&clock),
+    };
+    carriers::api::routes(routes, &Arc::new(shown));
     console::routes(routes, &Arc::new(console(parts, mode, public_url, live)));
     let rate = settings.message_rate.unwrap_or(if mode == Mode::Dev { 0 } else { 1 });
     let grace = Duration::from_secs(settings.uncertain_grace_s);

@@ -53,6 +53,25 @@ nobody = api.messages.create(to="+15558675800", from_=OURS, body="x", status_cal
 wait_for("both to be given up", lambda: states(nobody.sid) == ["exhausted", "exhausted"])
 assert [a["error_code"] for a in deliveries(nobody.sid)[0]["attempts"]] == [11202, 11202]
 
+# The alert says what was asked, until that is redacted; and every delivery is on one list.
+def ask(path):
+    answer = requests.get(BASE + path, auth=(ACCOUNT, TOKEN), timeout=10)
+    answer.raise_for_status()
+    return answer.json()
+
+
+raised = [a["sid"] for a in ask("/monitor/v1/Alerts")["alerts"] if a["resource_sid"] == nobody.sid]
+assert len(raised) == 2 and all(f"MessageSid={nobody.sid}" in ask(f"/monitor/v1/Alerts/{sid}")["request_variables"] for sid in raised), raised
+given_up = ask("/trunkline/v1/Deliveries?State=exhausted")["deliveries"]
+assert [d["sequence"] for d in given_up if d["object_sid"] == nobody.sid] == [3, 2], given_up
+newest = ask("/trunkline/v1/Deliveries?PageSize=3")["deliveries"]
+assert len(newest) == 3 and newest[0]["object_sid"] == nobody.sid, newest
+assert ask("/trunkline/v1/Deliveries?State=waiting")["deliveries"] == []
+ends = {e["endpoint"]: e for e in ask("/trunkline/v1/Endpoints")["endpoints"]}
+assert sink.url in ends and not ends[sink.url]["held_back"], ends
+api.messages(nobody.sid).update(body="")
+assert all(ask(f"/monitor/v1/Alerts/{sid}")["request_variables"] == "" for sid in raised)
+
 # An endpoint that hangs: two hundred callbacks of others are not held up.
 release = threading.Event()
 hanging = Sink()

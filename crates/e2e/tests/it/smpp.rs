@@ -204,6 +204,14 @@ fn cuts_lose_and_repeat_nothing() {
     assert_eq!((taken.len(), taken.values().sum::<usize>()), (2_000, 2_000));
 }
 
+#[test]
+fn a_messages_story_has_its_pdus() {
+    let carrier = Counted::start(Config::default());
+    let url = format!("smpp://trunk:pw@127.0.0.1:{}?throughput=500", carrier.port);
+    let settings = [("TRUNKLINE_CARRIERS", url.as_str())];
+    Trunkline::start_with(Engine::Sqlite, &settings).python("pdus.py");
+}
+
 /// Sends one text; answers its SID.
 fn send_one(trunkline: &Trunkline, to: &str) -> String {
     let url = format!("{}/2010-04-01/Accounts/{ACCOUNT}/Messages.json", trunkline.address);

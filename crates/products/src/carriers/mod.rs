@@ -4,10 +4,13 @@
 //! A carrier takes submissions and answers with events, in any order, at any time, on any thread.
 //! It owns its sockets and sessions; the ledger owns what is true of a message.
 
+pub mod api;
 pub mod faults;
+pub mod pulse;
 pub mod routes;
 pub mod sim;
 pub mod smpp;
+pub mod trace;
 
 use std::sync::{Arc, OnceLock};
 

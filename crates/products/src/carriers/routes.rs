@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use base::{AccountSid, E164};
+use base::{AccountSid, E164, Instant};
 
-use crate::carriers::{CarrierId, Split, Submission};
+use crate::carriers::pulse::{Minute, Pulse};
+use crate::carriers::trace::Trace;
+use crate::carriers::{CarrierEvent, CarrierId, Split, Submission};
 
 /// When a carrier takes a message. Empty lists take everything.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +64,22 @@ pub enum Reason {
     Weight,
 }
 
+impl Reason {
+    /// For people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Prefix => "the recipient begins otherwise",
+            Self::Country => "the recipient is in another country",
+            Self::Sender => "it is for other senders",
+            Self::Account => "it is for other accounts",
+            Self::Failed => "it has just failed",
+            Self::Down => "none of its binds is up",
+            Self::Priority => "another one is tried first",
+            Self::Weight => "the weights chose another one for this message",
+        }
+    }
+}
+
 impl Route {
     fn refuses(&self, question: &Question<'_>) -> Option<Reason> {
         let takes = |list: &[String], test: &dyn Fn(&String) -> bool| {
@@ -94,6 +112,8 @@ impl Route {
 /// The carriers of an installation, and the routes to them.
 pub struct Network {
     members: Vec<Member>,
+    pulses: Vec<Pulse>,
+    trace: Trace,
 }
 
 /// A carrier as routing sees it.
@@ -109,7 +129,19 @@ pub struct Member {
 impl Network {
     /// A network of these carriers, numbered in their order.
     pub fn new(members: Vec<Member>) -> Self {
-        Self { members }
+        let pulses = members.iter().map(|_| Pulse::default()).collect();
+        Self { members, pulses, trace: Trace::default() }
+    }
+
+    /// With the trace that the carriers write.
+    #[must_use]
+    pub fn traced(self, trace: Trace) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// PDUs of the newest messages, where they are kept.
+    pub fn trace(&self) -> &Trace {
+        &self.trace
     }
 
     /// A network of one carrier that takes everything and is always up.
@@ -121,6 +153,29 @@ impl Network {
     /// The carriers.
     pub fn carriers(&self) -> impl Iterator<Item = CarrierId> + use<> {
         (0..u16::try_from(self.members.len()).unwrap_or(u16::MAX)).map(CarrierId)
+    }
+
+    /// When a carrier takes a message.
+    pub fn route(&self, carrier: CarrierId) -> Option<&Route> {
+        self.members.get(usize::from(carrier.0)).map(|member| &member.route)
+    }
+
+    /// Whether a carrier can submit.
+    pub fn is_up(&self, carrier: CarrierId) -> bool {
+        let member = self.members.get(usize::from(carrier.0));
+        member.is_some_and(|member| member.up.load(Ordering::Relaxed))
+    }
+
+    /// Counts what a carrier told.
+    pub fn count(&self, carrier: CarrierId, events: &[CarrierEvent], at: Instant) {
+        if let Some(pulse) = self.pulses.get(usize::from(carrier.0)) {
+            pulse.count(events, at);
+        }
+    }
+
+    /// A carrier's last hour, minute by minute, oldest first.
+    pub fn minutes(&self, carrier: CarrierId, at: Instant) -> Vec<Minute> {
+        self.pulses.get(usize::from(carrier.0)).map(|pulse| pulse.minutes(at)).unwrap_or_default()
     }
 
     /// The texts of a submission's segments at a carrier.

@@ -138,6 +138,7 @@ impl Messaging {
     /// Takes what a carrier tells. An event that can't be taken now is dropped unacknowledged,
     /// and the carrier brings it again.
     pub fn tell(&self, carrier: CarrierId, events: Vec<CarrierEvent>) {
+        self.context.network.count(carrier, &events, self.clock.now());
         let events: Vec<_> = events.into_iter().map(|event| (carrier, event)).collect();
         if let Err(error) = self.telling.send(events) {
             tracing::warn!(%error, "a carrier's events could not be taken");

@@ -76,6 +76,10 @@ impl Default for Prices {
     }
 }
 
+/// What [`accept`] looks at, in its order, as a message's timeline names it.
+pub const CHECKS: [&str; 6] =
+    ["content", "recipient", "sender", "trial limits", "country", "consent"];
+
 /// Decides whether a draft becomes a message, and which.
 pub fn accept(
     draft: &Draft,

@@ -28,7 +28,7 @@ use crate::webhooks::{NewDelivery, Outbox};
 
 pub use accept::accept;
 pub use inbound::{INBOUND_JOB, PARTS_JOB, give_up_parts, inbound};
-pub use routing::{queue, reroute};
+pub use routing::{question_of, queue, reroute};
 pub use uncertain::{explain, mark_open_windows};
 
 /// What the units need to know besides the tables.
@@ -440,7 +440,8 @@ fn change_of<'a>(step: &'a Step, event: i64, now: Instant, context: &Context) ->
 }
 
 /// What the account is charged: negative, as Twilio shows it.
-fn charge(message: &Message, prices: &Prices) -> Money {
+/// What a message costs; negative.
+pub fn charge(message: &Message, prices: &Prices) -> Money {
     let price = if message.media > 0 { prices.media } else { prices.segment };
     let count = if message.media > 0 { 1 } else { i64::from(message.segments) };
     Money { micros: -price.micros * count, currency: price.currency }

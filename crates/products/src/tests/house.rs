@@ -15,7 +15,7 @@ use net::{Body, Client, ClientConfig, Clock, SystemClock};
 use store::{Blobs, Location, Store};
 
 use crate::accounts::{self, Accounts, Credentials, Kind};
-use crate::carriers::{routes::Network, sim::SimCarrier};
+use crate::carriers::{self, routes::Network, sim::SimCarrier};
 use crate::gateway::{Gateway, RateLimit, Routes};
 use crate::jobs::Jobs;
 use crate::live::Live;
@@ -114,6 +114,15 @@ impl Drop for House {
     }
 }
 
+/// Carriers that nobody looks at.
+fn shown(context: &Context, clock: &Arc<SystemClock>) -> carriers::api::Carriers {
+    carriers::api::Carriers {
+        carriers: Vec::new(),
+        network: Arc::clone(&context.network),
+        clock: Arc::clone(clock) as Arc<dyn Clock>,
+    }
+}
+
 /// Servers that nobody asks.
 fn ice(accounts: &Arc<Accounts>) -> accounts::ice::Ice {
     let servers = ["stun:turn.test:3478", "turn:turn.test:3478"].map(str::to_owned).to_vec();
@@ -140,6 +149,7 @@ fn routes(
     });
     let client = Client::new(ClientConfig::default());
     let blobs = Blobs::open(Some("memory:"), std::path::Path::new("")).expect("memory");
+    let carriers = shown(&context, clock);
     let (messaging, _) = Messaging::new(messaging::Parts {
         store: store.clone(),
         master: Arc::clone(master),
@@ -169,6 +179,7 @@ fn routes(
         random: || [3; 32],
     };
     let mut routes = registry::install(&kit).expect("every product").routes;
+    carriers::api::routes(&mut routes, &Arc::new(carriers));
     gateway::log::routes(&mut routes, &Arc::default());
     accounts::ice::routes(&mut routes, ice(accounts));
     gateway::health::routes(&mut routes, &Arc::new(store.clone()));

@@ -1,5 +1,6 @@
 //! What was told to applications, and telling it again: Trunkline's own routes, beside Twilio's.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use ::store::{Store, Tx};
@@ -8,13 +9,20 @@ use http::{Method, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::accounts::{Permission, Verb, store_error};
+use crate::gateway::page::Paging;
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::resource::Refusal;
+use crate::webhooks::queue::TRIP_AFTER;
 use crate::webhooks::store::{self, Recorded, State, Tried};
-use crate::webhooks::{Handover, overrides};
+use crate::webhooks::{Webhooks, overrides, worker};
 
+const NEWEST: &str = "/trunkline/v1/Deliveries";
+const ENDPOINTS: &str = "/trunkline/v1/Endpoints";
 const LIST: &str = "/trunkline/v1/Deliveries/{ObjectSid}";
 const AGAIN: &str = "/trunkline/v1/Deliveries/{ObjectSid}/{Sequence}/Again";
+
+/// Deliveries that one answer tells of at most.
+const NEWEST_MAX: u32 = 200;
 
 /// What the routes reach.
 pub struct Deliveries {
@@ -23,7 +31,7 @@ pub struct Deliveries {
     /// Opens what was sealed.
     pub master: Arc<MasterKey>,
     /// Takes what is to be sent again.
-    pub handover: Handover,
+    pub hooks: Webhooks,
 }
 
 /// Adds the routes.
@@ -32,8 +40,71 @@ pub fn routes(routes: &mut Routes, state: &Arc<Deliveries>) {
     let list: Handler = |s, c| Box::pin(list(s, c));
     let again: Handler = |s, c| Box::pin(again(s, c));
     let on = |verb| Permission::new("webhooks/deliveries", verb);
+    let newest: Handler = |s, c| Box::pin(newest(s, c));
+    let endpoints: Handler = |s, c| Box::pin(endpoints(s, c));
+    routes.on("", Method::GET, NEWEST, on(Verb::List), state, newest);
+    routes.on("", Method::GET, ENDPOINTS, on(Verb::List), state, endpoints);
     routes.on("", Method::GET, LIST, on(Verb::List), state, list);
     routes.on("", Method::POST, AGAIN, on(Verb::Create), state, again);
+}
+
+/// Deliveries of the account, whatever they are about, the newest first; `State=waiting` those that
+/// will be tried, the next first; `State=exhausted` those that were given up.
+async fn newest(state: Arc<Deliveries>, call: Call) -> ApiResult {
+    let (account, paging) = (call.caller.account_sid(), Paging::of(&call.request)?);
+    let wanted = match call.request.query.get("State") {
+        None | Some("") => None,
+        Some("waiting") => Some(State::Waiting),
+        Some("delivered") => Some(State::Delivered),
+        Some("exhausted") => Some(State::Exhausted),
+        Some(_) => {
+            let text = "State must be waiting, delivered or exhausted";
+            return Err(ApiError::new(code::BAD_REQUEST, text));
+        }
+    };
+    let limit = paging.size.min(NEWEST_MAX);
+    let read = state.store.read(move |reader| {
+        let found = store::newest(reader, account, wanted, limit)?;
+        let with_tries = |delivery: Recorded| {
+            let tries = store::tries(reader, delivery.object)?;
+            Ok::<_, ::store::StoreError>((delivery, tries))
+        };
+        found.into_iter().map(with_tries).collect::<Result<Vec<_>, _>>()
+    });
+    let found = read.await.map_err(store_error)?;
+    let token = &call.caller.account.auth_token;
+    let view =
+        |(delivery, tries): &(Recorded, Vec<Tried>)| view(delivery, tries, &state.master, token);
+    let deliveries: Vec<Value> = found.iter().map(view).collect();
+    Ok(Response::ok(&json!({ "deliveries": deliveries })))
+}
+
+/// How the endpoints of the account's newest and waiting deliveries stand.
+async fn endpoints(state: Arc<Deliveries>, call: Call) -> ApiResult {
+    let account = call.caller.account_sid();
+    let read = state.store.read(move |reader| {
+        let mut found = store::newest(reader, account, None, NEWEST_MAX)?;
+        found.extend(store::newest(reader, account, Some(State::Waiting), NEWEST_MAX)?);
+        Ok::<_, ::store::StoreError>(found)
+    });
+    let found = read.await.map_err(store_error)?;
+    let known = state.hooks.endpoints().await;
+    let names: BTreeSet<String> =
+        found.iter().map(|delivery| worker::endpoint_of(&delivery.url)).collect();
+    let view = |name: &String| {
+        let own = known.iter().find(|one| *one.endpoint == **name);
+        let own = own.map_or((0, 0, 0), |one| (one.ready, one.in_flight, one.outages));
+        let (ready, in_flight, outages) = own;
+        json!({
+            "endpoint": name,
+            "ready": ready,
+            "in_flight": in_flight,
+            "outages": outages,
+            "held_back": outages >= TRIP_AFTER,
+        })
+    };
+    let views: Vec<Value> = names.iter().map(view).collect();
+    Ok(Response::ok(&json!({ "endpoints": views, "held_back_after": TRIP_AFTER })))
 }
 
 /// Every delivery about one object, with its tries, in order.
@@ -56,7 +127,7 @@ async fn again(state: Arc<Deliveries>, call: Call) -> ApiResult {
     let sequence = call.request.segment("Sequence").parse();
     let sequence: i64 = sequence.map_err(|_| call.request.not_found())?;
     let missing = call.request.not_found();
-    let (master, handover) = (Arc::clone(&state.master), Arc::clone(&state.handover));
+    let (master, handover) = (Arc::clone(&state.master), state.hooks.handover());
     let unit = move |tx: &mut Tx<'_>| {
         let found = store::find(tx, &master, account, object, sequence)?.ok_or(missing)?;
         if found.request.is_empty() {

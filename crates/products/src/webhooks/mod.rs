@@ -31,11 +31,12 @@ pub static PRODUCT: Product = Product {
         let deliveries = api::Deliveries {
             store: kit.store.clone(),
             master: Arc::clone(&kit.master),
-            handover: kit.hooks.handover(),
+            hooks: kit.hooks.clone(),
         };
         api::routes(&mut installed.routes, &Arc::new(deliveries));
         relay::routes(&mut installed.routes, &kit.relay);
-        let alerts = Arc::new(alerts::Alerts { store: kit.store.clone() });
+        let alerts =
+            Arc::new(alerts::Alerts { store: kit.store.clone(), master: Arc::clone(&kit.master) });
         alerts::routes(&mut installed.routes, &alerts);
         Ok(())
     },

@@ -137,6 +137,19 @@ struct Endpoint {
     in_turn: bool,
 }
 
+/// How an endpoint stands, for people to look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointState {
+    /// Scheme, host and port.
+    pub endpoint: Arc<str>,
+    /// Deliveries in its line.
+    pub ready: usize,
+    /// Requests in flight.
+    pub in_flight: usize,
+    /// Outages in a row; from [`TRIP_AFTER`] on it is held back.
+    pub outages: u32,
+}
+
 /// The queue.
 pub struct DeliveryQueue {
     config: Config,
@@ -186,6 +199,17 @@ impl DeliveryQueue {
     /// Deliveries in memory.
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// Endpoints with deliveries in memory, or held back, in order.
+    pub fn endpoints(&self) -> Vec<EndpointState> {
+        let state = |(name, endpoint): (&Arc<str>, &Endpoint)| EndpointState {
+            endpoint: Arc::clone(name),
+            ready: endpoint.ready.len(),
+            in_flight: endpoint.in_flight,
+            outages: endpoint.outages,
+        };
+        self.endpoints.iter().map(state).collect()
     }
 
     /// Whether there is none.

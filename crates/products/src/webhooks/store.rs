@@ -1,5 +1,9 @@
 //! The SQL of deliveries and their attempts.
 
+mod list;
+
+pub use list::newest;
+
 use ::store::{Migration, Query, Row, StoreError, Tx, Value, job};
 use base::{AccountSid, AnySid, Instant, MasterKey, ObjectKey, Params, Sid, signature};
 
@@ -9,9 +13,12 @@ use crate::webhooks::alerts::{self, NewAlert};
 pub const FIELDS_MAX: usize = 1_000;
 
 /// The tables of this product.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "webhooks/1",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration { name: "webhooks/1", sql: DELIVERIES },
+    Migration { name: "webhooks/2", sql: list::FAILED },
+];
+
+const DELIVERIES: &str = "
     CREATE TABLE deliveries (
         object {blob} NOT NULL,
         object_seq {int} NOT NULL,
@@ -42,8 +49,7 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         answer {blob},
         PRIMARY KEY (object, object_seq, attempt)
     ) {clustered};
-    ",
-}];
+    ";
 
 /// A delivery that has to be made.
 #[derive(Clone, Debug)]
@@ -283,26 +289,31 @@ pub fn recorded(
     account: AccountSid,
     object: AnySid,
 ) -> Result<Vec<Recorded>, StoreError> {
-    let sql = "SELECT object, object_seq, url, salt, request, state, due_at, attempts, \
-               started_at, duration_us, status, error, answer FROM deliveries \
-               WHERE object = ? AND account = ? ORDER BY object_seq";
+    let sql = format!(
+        "SELECT {RECORDED} FROM deliveries WHERE object = ? AND account = ? ORDER BY object_seq"
+    );
     let (object, account) = (object.to_bytes18(), account.bytes());
-    query.rows(sql, &[(&object).into(), (&account).into()], |row| {
-        let tried = row.instant_or_null(8)?.is_some();
-        Ok(Recorded {
-            object: row.any_sid(0)?,
-            object_seq: row.int(1)?,
-            url: row.text(2)?,
-            salt: row.blob_or_null(3)?.and_then(|salt| salt.try_into().ok()),
-            request: row.blob(4)?,
-            state: match row.int(5)? {
-                0 => State::Waiting,
-                1 => State::Delivered,
-                _ => State::Exhausted,
-            },
-            due_at: row.instant_or_null(6)?,
-            last: tried.then(|| tried_from(row, 1, 7)).transpose()?,
-        })
+    query.rows(&sql, &[(&object).into(), (&account).into()], recorded_from)
+}
+
+const RECORDED: &str = "object, object_seq, url, salt, request, state, due_at, attempts, \
+                        started_at, duration_us, status, error, answer";
+
+fn recorded_from(row: &Row<'_>) -> Result<Recorded, StoreError> {
+    let tried = row.instant_or_null(8)?.is_some();
+    Ok(Recorded {
+        object: row.any_sid(0)?,
+        object_seq: row.int(1)?,
+        url: row.text(2)?,
+        salt: row.blob_or_null(3)?.and_then(|salt| salt.try_into().ok()),
+        request: row.blob(4)?,
+        state: match row.int(5)? {
+            0 => State::Waiting,
+            1 => State::Delivered,
+            _ => State::Exhausted,
+        },
+        due_at: row.instant_or_null(6)?,
+        last: tried.then(|| tried_from(row, 1, 7)).transpose()?,
     })
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, header};
 use machine::{Machine, Random};
 use net::{Address, Answer, Client, Clock, Limits, Outbound, SendError};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use url::Url;
 
 use crate::accounts::Accounts;
@@ -18,7 +18,9 @@ use crate::live::{Live, Told};
 use crate::webhooks::alerts::NewAlert;
 use crate::webhooks::overrides::{self, Overrides};
 use crate::webhooks::policy::Outcome;
-use crate::webhooks::queue::{Config, DeliveryQueue, Input, Item, Key, Output, Verdict};
+use crate::webhooks::queue::{
+    Config, DeliveryQueue, EndpointState, Input, Item, Key, Output, Verdict,
+};
 use crate::webhooks::relay::Relay;
 use crate::webhooks::store::{self, Attempt, Delivery, State};
 
@@ -55,6 +57,7 @@ enum Event {
     Loaded(Vec<Delivery>, bool),
     Recorded(Vec<Key>),
     Finished(Box<Finished>),
+    Asked(oneshot::Sender<Vec<EndpointState>>),
 }
 
 struct Finished {
@@ -84,6 +87,15 @@ impl Webhooks {
             // Without a worker they stay in the table.
             let _ = events.send(Event::Committed(deliveries));
         })
+    }
+
+    /// How endpoints stand; nothing when no worker runs.
+    pub async fn endpoints(&self) -> Vec<EndpointState> {
+        let (asked, answer) = oneshot::channel();
+        match self.events.send(Event::Asked(asked)) {
+            Ok(()) => answer.await.unwrap_or_default(),
+            Err(_) => Vec::new(),
+        }
     }
 
     /// Drives the queue until every mailbox handle is gone.
@@ -187,6 +199,10 @@ impl Worker {
                 }
             }
             Event::Finished(finished) => self.finish(*finished),
+            Event::Asked(answer) => {
+                // Who asked may have left.
+                let _ = answer.send(self.queue.endpoints());
+            }
         }
         self.drain();
     }
@@ -349,6 +365,11 @@ impl Target {
         let overrides = overrides.unwrap_or_default();
         Self { address, signed_url: plain.to_owned(), endpoint, overrides }
     }
+}
+
+/// Scheme, host and port of a webhook's address.
+pub(super) fn endpoint_of(url: &str) -> String {
+    Target::of(url).endpoint.to_string()
 }
 
 /// The last try failed: the account is told.

@@ -33,6 +33,15 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// For people and settings.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Receiver => "receiver",
+            Self::Transmitter => "transmitter",
+            Self::Transceiver => "transceiver",
+        }
+    }
+
     /// Whether texts may go out.
     pub fn transmits(self) -> bool {
         self != Self::Receiver

@@ -10,7 +10,13 @@ use base::Instant;
 use machine::Machine;
 use url::Url;
 
-use crate::{Fetched, Problem, read_answer};
+mod parse;
+
+use crate::{Fetched, Problem};
+
+pub use crate::Hook;
+pub(crate) use parse::message;
+pub use parse::read_answer;
 
 /// Documents fetched for one inbound message at most.
 pub const DOCUMENTS_MAX: u32 = 10;
@@ -65,15 +71,6 @@ pub struct Redirect {
     /// Where it is.
     pub url: String,
     /// Whether it is asked by GET.
-    pub get: bool,
-}
-
-/// An address and how it is asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Hook {
-    /// The address.
-    pub url: String,
-    /// By GET instead of POST.
     pub get: bool,
 }
 

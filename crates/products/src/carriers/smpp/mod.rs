@@ -1,9 +1,11 @@
 //! Carriers behind SMPP: submissions become segments, deliveries become receipts and texts. The
 //! sessions are `smpp`'s, the sockets `net`'s.
 
+mod binds;
 mod codes;
 mod incoming;
 mod outgoing;
+mod readable;
 pub mod settings;
 mod translator;
 
@@ -14,11 +16,14 @@ use std::time::Duration;
 use ::smpp::client::{Config, Input, Output};
 use ::smpp::pdu::status;
 use ::smpp::session::Timing;
+use base::Instant;
 use net::Clock;
 use net::smpp::SmppClient;
 
+use crate::carriers::trace::Trace;
 use crate::carriers::{CarrierEvent, CarrierId, EventSink, Split, Submission};
 
+pub use binds::{Binds, Standing};
 pub use settings::Settings;
 pub use translator::{Respond, Translator, input_of};
 
@@ -49,18 +54,38 @@ pub struct SmppCarrier {
     id: CarrierId,
     up: Arc<AtomicBool>,
     client: OnceLock<SmppClient>,
+    binds: OnceLock<Arc<Binds>>,
+    trace: Trace,
 }
 
 impl SmppCarrier {
-    /// A carrier that connects when it is told where its events go.
-    pub fn new(id: CarrierId, settings: Settings, clock: Arc<dyn Clock>, seed: u64) -> Arc<Self> {
-        let (settings, client) = (Arc::new(settings), OnceLock::new());
-        Arc::new(Self { settings, clock, seed, id, up: Arc::default(), client })
+    /// A carrier that connects when it is told where its events go, and keeps its PDUs in `trace`.
+    pub fn new(
+        id: CarrierId,
+        settings: Settings,
+        clock: Arc<dyn Clock>,
+        seed: u64,
+        trace: Trace,
+    ) -> Arc<Self> {
+        let (client, binds) = (OnceLock::new(), OnceLock::new());
+        let (settings, up) = (Arc::new(settings), Arc::default());
+        Arc::new(Self { settings, clock, seed, id, up, client, binds, trace })
     }
 
     /// Whether a bind is up that can submit.
     pub fn up(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.up)
+    }
+
+    /// How its binds stand.
+    pub fn binds(&self) -> Arc<Binds> {
+        let before = || Arc::new(Binds::new(self.settings.binds.iter().map(|bind| bind.mode)));
+        self.binds.get().map_or_else(before, Arc::clone)
+    }
+
+    /// Submissions a second for each bind; 0 means no limit.
+    pub fn throughput(&self) -> u32 {
+        self.settings.throughput
     }
 
     /// Connects. Must be called within the runtime.
@@ -76,7 +101,10 @@ impl SmppCarrier {
             }
         });
         let up = Arc::clone(&self.up);
-        let translator = Translator::new(Arc::clone(settings), self.id, up, respond);
+        let translator =
+            Translator::new(Arc::clone(settings), self.id, up, respond).traced(self.trace.clone());
+        // A second connection would be a mistake of the wiring; the first one stays.
+        let _ = self.binds.set(translator.binds());
         let tell = Box::new(move |outputs: Vec<Output>| {
             let now = clock.now();
             let events = outputs.into_iter().filter_map(|output| translator.event(output, now));
@@ -102,7 +130,17 @@ impl SmppCarrier {
         let Some(client) = self.client.get() else { return };
         let now = self.clock.now();
         for submission in submissions {
-            client.send(input_of(&self.settings, submission, now));
+            let input = input_of(&self.settings, submission, now);
+            self.keep(&input, now);
+            client.send(input);
+        }
+    }
+
+    /// Keeps what is handed over, where PDUs are traced.
+    fn keep(&self, input: &Input, now: Instant) {
+        let Input::Submit { key, parts, segments, .. } = input else { return };
+        for (part, message) in segments.iter().filter(|_| self.trace.is_on()) {
+            self.trace.keep(*key, || readable::submit(now, (*part, *parts), message));
         }
     }
 

@@ -4,12 +4,14 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use ::smpp::client::{Handle, Input, LinkId, Outcome, Output};
+use ::smpp::client::{Handle, Input, Key, LinkId, Outcome, Output};
 use ::smpp::pdu::ShortMessage;
 use base::{Instant, code};
 
+use super::binds::{Binds, Standing};
 use super::incoming::{self, Incoming};
-use super::{Settings, codes, outgoing};
+use super::{Settings, codes, outgoing, readable};
+use crate::carriers::trace::Trace;
 use crate::carriers::{
     Acknowledge, CarrierEvent, CarrierId, Part, Receipt, Submission, SubmitOutcome,
 };
@@ -25,6 +27,8 @@ pub struct Translator {
     up: Arc<AtomicBool>,
     respond: Respond,
     transmitting: AtomicUsize,
+    binds: Arc<Binds>,
+    trace: Trace,
 }
 
 /// A submission as the client takes it.
@@ -43,7 +47,27 @@ impl Translator {
         up: Arc<AtomicBool>,
         respond: Respond,
     ) -> Self {
-        Self { settings, id, up, respond, transmitting: AtomicUsize::new(0) }
+        let binds = Arc::new(Binds::new(settings.binds.iter().map(|bind| bind.mode)));
+        Self {
+            settings,
+            id,
+            up,
+            respond,
+            transmitting: AtomicUsize::new(0),
+            binds,
+            trace: Trace::default(),
+        }
+    }
+
+    /// That keeps the carrier's PDUs.
+    #[must_use]
+    pub fn traced(self, trace: Trace) -> Self {
+        Self { trace, ..self }
+    }
+
+    /// How the binds stand.
+    pub fn binds(&self) -> Arc<Binds> {
+        Arc::clone(&self.binds)
     }
 
     /// What the product is told, if anything.
@@ -51,6 +75,9 @@ impl Translator {
         let host = &self.settings.endpoint.host;
         match output {
             Output::Answered { key, part: index, parts, outcome, last } => {
+                if self.trace.is_on() {
+                    self.keep_answer(key, &outcome, now);
+                }
                 let (part, outcome) = (Part { index, of: parts }, self.outcome(outcome));
                 return Some(CarrierEvent::Answered { key, part, outcome, last });
             }
@@ -58,6 +85,7 @@ impl Translator {
             Output::Receiving => return Some(CarrierEvent::Receiving),
             Output::Bound(link) => {
                 tracing::info!(host, bind = link.index, "a carrier's bind is up");
+                self.binds.note(link.index, Standing::Up, now);
                 self.count(link, true);
             }
             Output::InvitationRefused(_) => {
@@ -68,9 +96,11 @@ impl Translator {
             }
             Output::BindRefused(link, status) => {
                 tracing::error!(host, bind = link.index, status, "a carrier refused a bind");
+                self.binds.note(link.index, Standing::Refused(status), now);
             }
             Output::Ended(link, why, was_bound) => {
                 tracing::warn!(host, bind = link.index, ?why, "a carrier's bind is down");
+                self.binds.note(link.index, Standing::Down, now);
                 if was_bound {
                     self.count(link, false);
                 }
@@ -108,6 +138,16 @@ impl Translator {
         }
     }
 
+    fn keep_answer(&self, key: Key, outcome: &Outcome, now: Instant) {
+        if let Some(pdu) = readable::answer(now, outcome) {
+            self.trace.keep(key, || pdu);
+        }
+        if let Outcome::Taken(id) = outcome {
+            let reference = incoming::reference(id, self.settings.response_ids);
+            self.trace.name(key, &self.own(&reference));
+        }
+    }
+
     /// Two carriers may give the same id.
     fn own(&self, reference: &str) -> String {
         format!("{}:{reference}", self.id.0)
@@ -123,7 +163,9 @@ impl Translator {
         let acknowledge = Acknowledge::new(move || respond(handle));
         match incoming::read(&self.settings, message, now) {
             Incoming::Receipt(receipt) => {
+                let pdu = || readable::receipt(now, message, &receipt.reference);
                 let reference = self.own(&receipt.reference);
+                self.trace.keep_named(&reference, pdu);
                 Some(CarrierEvent::Receipt(Receipt { reference, ..receipt }, acknowledge))
             }
             Incoming::Text(text) => Some(CarrierEvent::Inbound(text, acknowledge)),

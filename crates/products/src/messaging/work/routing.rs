@@ -34,10 +34,15 @@ pub(super) fn route(
     message: &Message,
     failed: Option<CarrierId>,
 ) -> Option<CarrierId> {
+    context.network.choose(&question_of(message, failed))
+}
+
+/// What is to be routed: the same for the same message.
+pub fn question_of(message: &Message, failed: Option<CarrierId>) -> Question<'_> {
     let bytes = message.key.sid.bytes();
     let pick = bytes[8..].iter().fold(0, |pick, byte| pick << 8 | u64::from(*byte));
     let (from, to) = (&*message.from, &*message.to);
-    context.network.choose(&Question { account: message.key.account, from, to, pick, failed })
+    Question { account: message.key.account, from, to, pick, failed }
 }
 
 /// Moves messages that a carrier could not be reached for to the next route. Answers what the

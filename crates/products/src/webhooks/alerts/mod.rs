@@ -6,7 +6,7 @@ mod store;
 use std::sync::Arc;
 
 use ::store::Store;
-use base::{ApiError, NotificationSid, code};
+use base::{ApiError, MasterKey, NotificationSid, ObjectKey, code};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -15,6 +15,8 @@ use crate::gateway::dates::{day_end, instant};
 use crate::gateway::page::{Paging, v1};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::webhooks::alerts::store::{Alert, Filter};
+use crate::webhooks::overrides;
+use crate::webhooks::store::{self as deliveries, Recorded};
 
 pub use store::{MIGRATIONS, NewAlert, forget, raise};
 
@@ -22,6 +24,8 @@ pub use store::{MIGRATIONS, NewAlert, forget, raise};
 pub struct Alerts {
     /// Where alerts are.
     pub store: Store,
+    /// Opens what was asked and answered.
+    pub master: Arc<MasterKey>,
 }
 
 /// Adds the routes: `monitor.twilio.com/v1/Alerts`.
@@ -80,7 +84,36 @@ async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
 
 async fn fetch(state: Arc<Alerts>, call: Call) -> ApiResult {
     let alert = found(&state, &call).await?;
-    Ok(Response::ok(&view(&alert, &call.request.place.root)))
+    let mut json = view(&alert, &call.request.place.root);
+    if let (Some(json), Value::Object(asked)) = (json.as_object_mut(), asked(&state, &alert).await?)
+    {
+        json.extend(asked);
+    }
+    Ok(Response::ok(&json))
+}
+
+/// What was asked when an alert was raised, and what was answered: those of the webhook that it is
+/// about. Redacted with its object; empty for an alert that is about none.
+async fn asked(state: &Alerts, alert: &Alert) -> Result<Value, ApiError> {
+    let (account, object) = (alert.account, alert.resource);
+    let read = state.store.read(move |reader| deliveries::recorded(reader, account, object));
+    let found = read.await.map_err(store_error)?;
+    // Of several to the same address the one whose last try is the newest before the alert.
+    let about = found.iter().filter(|one| overrides::parse(&one.url).0 == alert.url);
+    let tried = |one: &&Recorded| one.last.as_ref().map(|last| last.started_at);
+    let delivery = about.filter(|one| tried(one) <= Some(alert.created_at)).max_by_key(tried);
+    let key = delivery.and_then(|one| one.salt).map(|salt| ObjectKey::derive(&state.master, &salt));
+    let open = |sealed: Option<&[u8]>| {
+        let plain = key.as_ref().zip(sealed).and_then(|(key, sealed)| key.open(sealed).ok());
+        plain.map(|plain| String::from_utf8_lossy(&plain).into_owned()).unwrap_or_default()
+    };
+    let last = delivery.and_then(|one| one.last.as_ref());
+    Ok(json!({
+        "request_variables": open(delivery.map(|one| &*one.request)),
+        "request_headers": "",
+        "response_headers": "",
+        "response_body": open(last.and_then(|last| last.answer.as_deref())),
+    }))
 }
 
 fn view(alert: &Alert, root: &str) -> Value {

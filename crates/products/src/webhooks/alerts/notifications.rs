@@ -11,7 +11,7 @@ use crate::gateway::dates::{day_end, instant};
 use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{ApiResult, Call, Response};
 use crate::webhooks::alerts::store::{self, Alert, Filter};
-use crate::webhooks::alerts::{Alerts, found};
+use crate::webhooks::alerts::{Alerts, asked, found};
 
 /// `Log` is 0 for errors, 1 for warnings; `MessageDate`, and with `<` or `>` before and after it.
 pub(super) async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
@@ -42,9 +42,10 @@ pub(super) async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
 pub(super) async fn fetch(state: Arc<Alerts>, call: Call) -> ApiResult {
     let alert = found(&state, &call).await?;
     let mut json = view(&alert);
-    json["request_variables"] = "".into();
-    json["response_headers"] = "".into();
-    json["response_body"] = "".into();
+    let asked = asked(&state, &alert).await?;
+    for name in ["request_variables", "response_headers", "response_body"] {
+        json[name] = asked[name].clone();
+    }
     Ok(Response::ok(&json))
 }
 
