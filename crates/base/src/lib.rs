@@ -18,7 +18,7 @@ pub use money::{Currency, InvalidMoney, Money};
 pub use number::{Address, E164, InvalidAddress, countries};
 pub use secret::{MasterKey, ObjectKey, SealBroken, Secret};
 pub use sid::{
-    AccountSid, AddressSid, AnySid, ApplicationSid, EventSid, HandsetMessageSid, InvalidSid,
-    KeySid, MediaSid, MessageSid, NotificationSid, PhoneNumberSid, RequestSid, ServiceSid,
-    ShortCodeSid, Sid, UserSid,
+    AccountSid, AddressSid, AnySid, ApplicationSid, CallSid, ConferenceSid, EventSid,
+    HandsetMessageSid, InvalidSid, KeySid, MediaSid, MessageSid, NotificationSid, PhoneNumberSid,
+    QueueSid, RecordingSid, RequestSid, ServiceSid, ShortCodeSid, Sid, UserSid,
 };

@@ -19,6 +19,16 @@ pub enum Leaf {
     MmsInboundLongcode,
     /// Pictures in, to a short code.
     MmsInboundShortcode,
+    /// Calls out, to numbers.
+    CallsOutbound,
+    /// Calls in, to our numbers.
+    CallsInbound,
+    /// Calls out, to SIP addresses and clients.
+    CallsSipOutbound,
+    /// Calls in, from SIP addresses and clients.
+    CallsSipInbound,
+    /// Recordings of calls.
+    CallsRecordings,
 }
 
 impl Leaf {
@@ -37,6 +47,16 @@ impl Leaf {
         }
     }
 
+    /// The leaf of a call: whether it came in, and who is at the far end.
+    pub fn of_call(inbound: bool, far: &str) -> Self {
+        match (far.starts_with('+'), inbound) {
+            (true, false) => Self::CallsOutbound,
+            (true, true) => Self::CallsInbound,
+            (false, false) => Self::CallsSipOutbound,
+            (false, true) => Self::CallsSipInbound,
+        }
+    }
+
     /// Twilio's name.
     pub fn name(self) -> &'static str {
         match self {
@@ -48,6 +68,11 @@ impl Leaf {
             Self::MmsOutboundShortcode => "mms-outbound-shortcode",
             Self::MmsInboundLongcode => "mms-inbound-longcode",
             Self::MmsInboundShortcode => "mms-inbound-shortcode",
+            Self::CallsOutbound => "calls-outbound",
+            Self::CallsInbound => "calls-inbound-local",
+            Self::CallsSipOutbound => "calls-sip-outbound",
+            Self::CallsSipInbound => "calls-sip-inbound",
+            Self::CallsRecordings => "calls-recordings",
         }
     }
 }
