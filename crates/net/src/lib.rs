@@ -7,6 +7,7 @@ mod body;
 mod client;
 mod clock;
 mod guard;
+pub mod media;
 mod proxy;
 mod server;
 pub mod smpp;

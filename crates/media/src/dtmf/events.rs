@@ -100,7 +100,8 @@ impl Receiver {
         if repeated {
             return;
         }
-        self.open = Some(Open { timestamp: packet.timestamp, digit, duration, before: 0, heard_at: now });
+        self.open =
+            Some(Open { timestamp: packet.timestamp, digit, duration, before: 0, heard_at: now });
         self.ended = Some((packet.timestamp, packet.ssrc));
         tell(Told::Began(digit));
         if event.end {

@@ -1,4 +1,5 @@
 //! The edge on real sockets: a client among hostile servers, a server among hostile clients.
 
 mod client;
+mod media;
 mod server;
