@@ -251,6 +251,7 @@ pub static PRODUCTS: &[&Product] = &[
     &crate::carriers::PRODUCT,
     &crate::usage::PRODUCT,
     &crate::messaging::PRODUCT,
+    &crate::voice::PRODUCT,
     &crate::lookup::PRODUCT,
     &crate::verify::PRODUCT,
     &crate::events::PRODUCT,

@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use ::store::{Query, StoreError, Tx};
-use base::{AccountSid, ApiError, CallSid, Instant, MasterKey, ObjectKey, Sid};
+use ::store::{StoreError, Tx};
+use base::{AccountSid, ApiError, CallSid, Instant, MasterKey, ObjectKey};
 
-use crate::accounts::Kind;
 use crate::accounts::geo::{self, Home, Said};
 use crate::numbers;
 use crate::usage::{self, Leaf, Used};
@@ -52,11 +51,6 @@ pub struct Draft {
     pub callback: Option<StatusCallback>,
 }
 
-/// What is asked of a kind of account before a call.
-pub fn is_trial(kind: Kind) -> bool {
-    kind == Kind::Trial
-}
-
 /// Makes a call of a draft, or says why not.
 pub fn accept(
     tx: &mut Tx<'_>,
@@ -84,7 +78,7 @@ pub fn accept(
 
 /// The plan of a call, as it was sealed with its row.
 pub fn open_plan(master: &MasterKey, call: &CallRecord, sealed: &[u8]) -> Option<Plan> {
-    let opened = ObjectKey::derive(master, &call.salt).open(sealed)?;
+    let opened = ObjectKey::derive(master, &call.salt).open(sealed).ok()?;
     serde_json::from_slice(&opened).ok()
 }
 

@@ -58,7 +58,7 @@ impl Engine {
             }
         };
         let sequential = dial.sequential;
-        let ring = media::tones::ringback(dial.ring_tone.as_deref().unwrap_or("us"));
+        let ring = self.tones.ringback(dial.ring_tone.as_deref().unwrap_or("us"));
         let mut later = endpoints;
         later.reverse();
         let dialling = Dialling {

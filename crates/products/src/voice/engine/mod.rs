@@ -14,10 +14,8 @@ mod outgoing;
 mod prompts;
 mod record;
 mod sdp;
+mod tones;
 mod wakes;
-
-#[cfg(test)]
-mod tests;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -50,6 +48,7 @@ pub struct Engine {
     by_leg: BTreeMap<sip::LegId, CallSid>,
     by_media: BTreeMap<media::LegId, CallSid>,
     recordings: BTreeMap<media::RecordingId, record::Recording>,
+    tones: tones::Tones,
     wakes: Wakes,
     outputs: VecDeque<Output>,
     now: Instant,
@@ -67,6 +66,7 @@ impl Engine {
             by_leg: BTreeMap::new(),
             by_media: BTreeMap::new(),
             recordings: BTreeMap::new(),
+            tones: tones::Tones::default(),
             wakes: Wakes::default(),
             outputs: VecDeque::new(),
             now: Instant::default(),
@@ -129,9 +129,7 @@ impl Engine {
 
     fn media(&mut self, owner: media::Owner, event: media::Event) {
         let media::Owner::Leg(leg) = owner else { return };
-        let Some(call) = self.by_media.get(&leg).copied() else {
-            return self.late_recording(event);
-        };
+        let Some(call) = self.by_media.get(&leg).copied() else { return };
         match event {
             media::Event::Finished { item, .. } => self.item_finished(call, item),
             media::Event::Digit { digit } => self.digit(call, digit),

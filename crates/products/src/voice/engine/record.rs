@@ -35,7 +35,7 @@ impl Engine {
             events: events(record.status.as_ref()),
         };
         if record.beep {
-            let item = media::Item::prompt(self.number(), media::tones::beep());
+            let item = media::Item::prompt(0, self.tones.beep());
             self.play(call, vec![item]);
         }
         let max_ms = u64::from(record.max_s) * 1_000;

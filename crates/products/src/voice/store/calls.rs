@@ -200,7 +200,8 @@ pub fn change(tx: &mut Tx<'_>, change: &Change) -> Result<Option<CallRecord>, St
 
 /// Removes a call.
 pub fn delete(tx: &mut Tx<'_>, key: CallKey) -> Result<u64, StoreError> {
-    let row: [Value<'_>; 2] = [(&key.account.bytes()).into(), (&key.sid.bytes()).into()];
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    let row: [Value<'_>; 2] = [(&account).into(), (&sid).into()];
     tx.execute("DELETE FROM calls WHERE account = ? AND sid = ?", &row)
 }
 
