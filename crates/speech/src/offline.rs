@@ -47,9 +47,9 @@ enum Engine {
     Espeak(String),
 }
 
-/// What an utterance may last, in seconds: four hours are beyond any call's prompt, and breaks can
-/// be many.
-const SECONDS_MAX: u64 = 3_600;
+/// What an utterance may last, in seconds. All text that is taken lasts a few minutes; breaks and
+/// slow prosody may add to it.
+const SECONDS_MAX: u64 = 1_800;
 
 impl Offline {
     /// Looks at what there is: `espeak-ng` is asked for its languages, so this blocks for a moment.
@@ -64,7 +64,7 @@ impl Offline {
         Self { rate_hz, pico, espeak, identity: format!("offline:1:{names}:{rate_hz}") }
     }
 
-    /// Whether a language (BCP 47) can be spoken.
+    /// Whether an utterance of this voice and language would be spoken.
     ///
     /// # Errors
     /// A voice that nobody has, or a language that no engine here speaks.
@@ -139,7 +139,7 @@ impl Synthesizer for Offline {
                 Piece::Beep(ms) => samples.extend(self.beep(*ms)),
             }
             if samples.len() as u64 > SECONDS_MAX * u64::from(self.rate_hz) {
-                return Err(SpeakError::Engine("more than an hour of speech".to_owned()));
+                return Err(SpeakError::Engine("more than half an hour of speech".to_owned()));
             }
         }
         Ok(Speech { samples, rate_hz: self.rate_hz })

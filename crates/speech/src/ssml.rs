@@ -59,7 +59,7 @@ pub enum Node {
 impl Utterance {
     /// Characters in all text of an utterance at most. Twilio's own limits (4,096 and 3,000) are
     /// the caller's to keep.
-    pub const CHARACTERS_MAX: usize = 10_000;
+    pub const CHARACTERS_MAX: usize = 5_000;
 
     /// How deep nodes may lie in each other.
     pub const DEPTH_MAX: usize = 32;

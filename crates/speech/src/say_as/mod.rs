@@ -7,6 +7,10 @@ mod number;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use number::{
+    cardinal as cardinal_words, digits as digit_words, ordinal as ordinal_words,
+};
+
 /// What becomes of text of a kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {

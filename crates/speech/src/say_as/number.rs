@@ -34,7 +34,7 @@ const GROUPS: [(u64, &str); 6] = [
 ];
 
 /// `1205` → `one thousand two hundred five`.
-pub(super) fn cardinal(number: u64) -> String {
+pub(crate) fn cardinal(number: u64) -> String {
     for (size, name) in GROUPS {
         if number >= size {
             let head = format!("{} {name}", cardinal(number / size));
@@ -52,7 +52,7 @@ fn joined(head: String, rest: u64) -> String {
 }
 
 /// `21` → `twenty first`.
-pub(super) fn ordinal(number: u64) -> String {
+pub(crate) fn ordinal(number: u64) -> String {
     let words = cardinal(number);
     let (head, last) = words.rsplit_once(' ').map_or(("", words.as_str()), |(h, l)| (h, l));
     let last = match last {
@@ -112,7 +112,7 @@ pub(super) fn whole_number(text: &str) -> String {
 }
 
 /// Each digit by its name; what is none is left out.
-pub(super) fn digits(text: &str) -> String {
+pub(crate) fn digits(text: &str) -> String {
     let values = text.chars().filter_map(|c| c.to_digit(10));
     values.map(|value| SMALL[value as usize]).collect::<Vec<_>>().join(" ")
 }
