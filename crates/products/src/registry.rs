@@ -179,6 +179,8 @@ pub struct Kit {
     pub node: Arc<str>,
     /// Whether this is `dev`.
     pub dev: bool,
+    /// Carriers as URLs, as they were set.
+    pub carriers: Vec<String>,
     /// What was said of products' settings.
     pub settings: Values,
     /// Randomness of the operating system's: secrets come of it, and seeds.

@@ -21,7 +21,7 @@ pub mod transaction;
 mod wire;
 
 pub use agent::Agent;
-pub use leg::dtmf_relay;
 pub use command::{Command, Invite};
 pub use event::{Binding, By, Event, GatewayId, Incoming, LegId};
+pub use leg::dtmf_relay;
 pub use message::Uri;

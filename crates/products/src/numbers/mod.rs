@@ -199,10 +199,7 @@ pub struct CallHooks {
 }
 
 /// The hooks of a held number: its own, or those of its application.
-pub fn call_hooks(
-    query: &mut impl Query,
-    number: &OwnedNumber,
-) -> Result<CallHooks, StoreError> {
+pub fn call_hooks(query: &mut impl Query, number: &OwnedNumber) -> Result<CallHooks, StoreError> {
     let held = find(query, &INCOMING_PHONE_NUMBER, number.account, number.sid.into())?;
     let Some(held) = held else { return Ok(CallHooks::default()) };
     match held.given("VoiceApplicationSid").and_then(|sid| sid.parse().ok()) {

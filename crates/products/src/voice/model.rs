@@ -243,7 +243,9 @@ impl CallRecord {
     pub fn duration_s(&self) -> u64 {
         match (self.answered_at, self.ended_at) {
             // Twilio counts a second that has begun.
-            (Some(answered), Some(ended)) => ended.since(answered).as_millis().div_ceil(1_000) as u64,
+            (Some(answered), Some(ended)) => {
+                ended.since(answered).as_millis().div_ceil(1_000) as u64
+            }
             _ => 0,
         }
     }

@@ -86,7 +86,10 @@ pub fn callee(to: &str) -> Result<Callee, ApiError> {
         return Ok(Callee::Number(number));
     }
     let shown: String = to.chars().take(80).collect();
-    Err(ApiError::new(BAD_TO, format!("The phone number you are attempting to call, {shown}, is not valid.")))
+    Err(ApiError::new(
+        BAD_TO,
+        format!("The phone number you are attempting to call, {shown}, is not valid."),
+    ))
 }
 
 /// Reads `From`: a number for calls to numbers, anything short for calls to SIP and clients.
@@ -96,7 +99,10 @@ pub fn caller(from: &str, callee: &Callee) -> Result<String, ApiError> {
     }
     let bad = || {
         let shown: String = from.chars().take(80).collect();
-        ApiError::new(BAD_FROM, format!("The phone number provided in 'From', {shown}, is not valid."))
+        ApiError::new(
+            BAD_FROM,
+            format!("The phone number provided in 'From', {shown}, is not valid."),
+        )
     };
     match (Address::parse(from), callee) {
         (Ok(Address::Phone(number)), _) => Ok(number.to_string()),
@@ -205,7 +211,8 @@ mod tests {
         assert_eq!(callee("(555) 867-5310").map(|c| c.address()), Ok("+15558675310".to_owned()));
         assert!(matches!(callee("sip:bob@example.com"), Ok(Callee::Sip(_))));
         assert!(matches!(callee("client:alice"), Ok(Callee::Client(_))));
-        for (bad, code) in [("", TO_MISSING), ("+1", BAD_TO), ("sip:", BAD_TO), ("client:", BAD_TO)] {
+        for (bad, code) in [("", TO_MISSING), ("+1", BAD_TO), ("sip:", BAD_TO), ("client:", BAD_TO)]
+        {
             assert_eq!(callee(bad).map_err(|e| e.code), Err(code), "{bad}");
         }
     }
@@ -216,9 +223,14 @@ mod tests {
         let to = callee("+15558675310").expect("a number");
         let own = (PhoneNumberSid::from_bytes([2; 16]), account, true);
         let good = Facts { number: Some(own), permitted: true, ..Facts::default() };
-        let asked = |facts: &Facts, to: &Callee| accept(account, "+15550001111", to, facts).map_err(|e| e.code);
+        let asked = |facts: &Facts, to: &Callee| {
+            accept(account, "+15550001111", to, facts).map_err(|e| e.code)
+        };
         assert_eq!(asked(&good, &to), Ok(()));
-        assert_eq!(asked(&Facts { number: None, from_verified: true, ..good.clone() }, &to), Ok(()));
+        assert_eq!(
+            asked(&Facts { number: None, from_verified: true, ..good.clone() }, &to),
+            Ok(())
+        );
         assert_eq!(asked(&Facts { number: None, ..good.clone() }, &to), Err(FROM_NOT_OURS));
         assert_eq!(asked(&Facts { trial: true, ..good.clone() }, &to), Err(TRIAL_TO_UNVERIFIED));
         assert_eq!(asked(&Facts { permitted: false, ..good.clone() }, &to), Err(NO_PERMISSION));

@@ -9,9 +9,9 @@ use crate::accounts::geo::{self, Home, Said};
 use crate::numbers;
 use crate::usage::{self, Leaf, Used};
 use crate::voice::model::{CallKey, CallRecord, Direction, Plan, Status, StatusCallback};
+use crate::voice::params;
 use crate::voice::rules::{self, Callee, Facts, Prices};
 use crate::voice::store::{self, Change};
-use crate::voice::params;
 use crate::webhooks::{NewDelivery, Outbox};
 
 /// What the units need to know besides the tables.

@@ -179,11 +179,7 @@ struct Try {
 
 impl Try {
     /// What a try came to.
-    fn of(
-        started_at: Instant,
-        duration: Duration,
-        result: &Result<Answer, SendError>,
-    ) -> Self {
+    fn of(started_at: Instant, duration: Duration, result: &Result<Answer, SendError>) -> Self {
         let (status, error, answer) = match result {
             Ok(answer) => (answer.status.as_u16(), 0, &answer.body[..]),
             Err(error) => (0, error.code(), &[][..]),

@@ -378,9 +378,11 @@ impl Dialling {
             (None, None) => worst().unwrap_or(DialStatus::Failed),
         };
         let duration = self.bridged_at.map(|at| now.since(at).as_secs());
-        let sip = self.legs.iter().rev().find(|leg| {
-            matches!(leg.endpoint.to, Destination::Sip { .. }) && leg.call == last
-        });
+        let sip = self
+            .legs
+            .iter()
+            .rev()
+            .find(|leg| matches!(leg.endpoint.to, Destination::Sip { .. }) && leg.call == last);
         let code = sip.and_then(|leg| leg.over).map(|(_, code)| code).filter(|code| *code != 0);
         let more = code.map(|code| ("DialSipResponseCode".to_owned(), code.to_string()));
         Dialled {

@@ -150,17 +150,13 @@ impl Engine {
         };
         let Some(mut hook) = self.refer_hook(parent) else { return refuse(self, 603) };
         let query = |name: &str, value: &str| {
-            let pairs = form_urlencoded::Serializer::new(String::new())
-                .append_pair(name, value)
-                .finish();
+            let pairs =
+                form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
             pairs
         };
         let separator = if hook.url.contains('?') { '&' } else { '?' };
-        hook.url = format!(
-            "{}{separator}{}",
-            hook.url,
-            query("ReferTransferTarget", &target.to_string())
-        );
+        hook.url =
+            format!("{}{separator}{}", hook.url, query("ReferTransferTarget", &target.to_string()));
         self.put(Output::Sip(sip::Command::AcceptRefer { leg, refer }));
         self.put(Output::Sip(sip::Command::ReferProgress { leg, refer, status: 200 }));
         let start = voice::Start::Fetch { primary: hook, fallback: None };

@@ -3,7 +3,7 @@
 use base::CallSid;
 use machine::Machine as _;
 use twiml::Fetched;
-use twiml::voice::{self, Audio, Dialled, DialStatus, Id, Input as Told, Output as Wanted};
+use twiml::voice::{self, Audio, DialStatus, Dialled, Id, Input as Told, Output as Wanted};
 
 use crate::voice::engine::live::{Effect, Referring, Runner};
 use crate::voice::engine::{Engine, Fetching, Output, Ticket, io};
@@ -81,8 +81,7 @@ impl Engine {
     /// A warning that is ours, not the document's.
     pub(super) fn complain(&mut self, call: CallSid, text: &str) {
         let Some(live) = self.calls.get(&call) else { return };
-        let problem =
-            twiml::Problem { code: NOT_HERE, message: text.to_owned(), warning: true };
+        let problem = twiml::Problem { code: NOT_HERE, message: text.to_owned(), warning: true };
         let call = live.record.key;
         self.put(Output::Problem { call, problem, url: String::new() });
     }

@@ -36,8 +36,6 @@ pub struct Config {
     pub media_address: IpAddr,
     /// Calls at once; beyond it calls are refused with 503.
     pub calls_max: usize,
-    /// The domain of From addresses.
-    pub domain: String,
 }
 
 /// The machine.

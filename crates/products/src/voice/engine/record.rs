@@ -135,11 +135,7 @@ impl Engine {
     }
 
     /// A recording is on disk, or was nothing.
-    pub(super) fn saved(
-        &mut self,
-        recording: media::RecordingId,
-        saved: Option<voice::Recording>,
-    ) {
+    pub(super) fn saved(&mut self, recording: media::RecordingId, saved: Option<voice::Recording>) {
         let Some(known) = self.recordings.remove(&recording) else { return };
         let call = known.call;
         if known.dial {
