@@ -64,8 +64,10 @@ impl Pace {
 
     /// A call is over.
     pub(super) fn gone(&mut self, call: CallSid) {
-        self.live.values_mut().for_each(|calls| drop(calls.remove(&call)));
-        self.live.retain(|_, calls| !calls.is_empty());
+        self.live.retain(|_, calls| {
+            calls.remove(&call);
+            !calls.is_empty()
+        });
     }
 
     /// When the next call is due, as far as time alone decides.

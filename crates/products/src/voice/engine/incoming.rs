@@ -45,7 +45,7 @@ impl Engine {
         let (leg, offer) = match &live.stage {
             Stage::Offered(offer) => (live.leg, offer.clone()),
             Stage::Up => return true,
-            Stage::Calling(_) | Stage::Ending => return false,
+            Stage::Calling | Stage::Ending => return false,
         };
         if !self.open_media(call) {
             self.refuse(leg, 503);

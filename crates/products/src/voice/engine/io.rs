@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use base::{AccountSid, ApiError, CallSid};
+use base::{ApiError, CallSid};
 use twiml::Fetched;
 use twiml::voice::{self, Id};
 
@@ -359,9 +359,4 @@ pub(super) fn status_callback(
 /// A document's hook as ours.
 pub(super) fn hook(hook: &twiml::Hook) -> Hook {
     Hook { url: hook.url.clone(), get: hook.get }
-}
-
-/// Whose a call is.
-pub(super) fn key(account: AccountSid, sid: CallSid) -> CallKey {
-    CallKey { account, sid }
 }

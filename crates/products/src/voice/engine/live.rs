@@ -17,8 +17,8 @@ use crate::voice::params::Form;
 pub(super) enum Stage {
     /// It came, and is not answered.
     Offered(Option<Box<sip::sdp::Session>>),
-    /// It is being placed; our offer.
-    Calling(Box<sip::sdp::Session>),
+    /// It is being placed.
+    Calling,
     /// It is answered.
     Up,
     /// We ended it, and wait for the word.

@@ -32,7 +32,7 @@ impl Engine {
         }
         let Some(offer) = self.offer(call) else { return self.leg_over(leg, How::Refused(500)) };
         if let Some(live) = self.calls.get_mut(&call) {
-            live.stage = Stage::Calling(Box::new(offer.clone()));
+            live.stage = Stage::Calling;
         }
         invite.leg = leg;
         invite.sdp = Some(offer);
