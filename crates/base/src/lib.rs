@@ -18,8 +18,8 @@ pub use money::{Currency, InvalidMoney, Money};
 pub use number::{Address, E164, InvalidAddress, countries};
 pub use secret::{MasterKey, ObjectKey, Pepper, SealBroken, Secret};
 pub use sid::{
-    AccessTokenSid, AccountSid, AddressSid, AnySid, ApplicationSid, ChallengeNoticeSid,
-    ChallengeSid, EntitySid, EventSid, FactorSid, HandsetMessageSid, InvalidSid, KeySid, MediaSid,
-    MessageSid, NotificationSid, PhoneNumberSid, RequestSid, ServiceSid, ShortCodeSid, Sid,
-    UserSid,
+    AccessTokenSid, AccountSid, AddressSid, AnySid, ApplicationSid, CallSid, ChallengeNoticeSid,
+    ChallengeSid, ConferenceSid, EntitySid, EventSid, FactorSid, HandsetMessageSid, InvalidSid,
+    KeySid, MediaSid, MessageSid, NotificationSid, PhoneNumberSid, QueueSid, RecordingSid,
+    RequestSid, ServiceSid, ShortCodeSid, Sid, UserSid,
 };

@@ -181,12 +181,20 @@ sids! {
     AccessTokenSid "YK";
     /// A notification of a challenge.
     ChallengeNoticeSid "NT";
+    /// A call: one leg, of whoever calls or is called.
+    CallSid "CA";
+    /// A recording.
+    RecordingSid "RE";
+    /// A conference.
+    ConferenceSid "CF";
+    /// A queue of calls.
+    QueueSid "QU";
 }
 
 plain_prefix! {
     AccountSid KeySid MediaSid PhoneNumberSid ApplicationSid AddressSid ShortCodeSid ServiceSid
     EventSid NotificationSid RequestSid UserSid HandsetMessageSid EntitySid FactorSid ChallengeSid
-    AccessTokenSid ChallengeNoticeSid
+    AccessTokenSid ChallengeNoticeSid CallSid RecordingSid ConferenceSid QueueSid
 }
 
 impl MessageSid {

@@ -10,6 +10,7 @@ mod guard;
 pub mod media;
 mod proxy;
 mod server;
+pub mod sip;
 pub mod smpp;
 mod tls;
 

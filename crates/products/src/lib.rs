@@ -21,6 +21,7 @@ pub mod registry;
 pub mod resource;
 pub mod usage;
 pub mod verify;
+pub mod voice;
 pub mod webhooks;
 
 #[cfg(test)]

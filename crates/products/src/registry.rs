@@ -182,6 +182,8 @@ pub struct Kit {
     pub node: Arc<str>,
     /// Whether this is `dev`.
     pub dev: bool,
+    /// Carriers as URLs, as they were set.
+    pub carriers: Vec<String>,
     /// What was said of products' settings.
     pub settings: Values,
     /// Randomness of the operating system's: secrets come of it, and seeds.
@@ -254,6 +256,7 @@ pub static PRODUCTS: &[&Product] = &[
     &crate::carriers::PRODUCT,
     &crate::usage::PRODUCT,
     &crate::messaging::PRODUCT,
+    &crate::voice::PRODUCT,
     &crate::lookup::PRODUCT,
     &crate::verify::PRODUCT,
     &crate::events::PRODUCT,

@@ -79,7 +79,10 @@ fn sim_route() -> Route {
 
 fn read(setting: &[String]) -> Result<Vec<Named>, StartError> {
     let mut named: Vec<Named> = Vec::new();
-    for url in setting.iter().map(|url| url.trim()).filter(|url| !url.is_empty()) {
+    // Carriers of calls are the voice product's.
+    let of_calls = |url: &str| url.starts_with("sip:") || url.starts_with("sips:");
+    let urls = setting.iter().map(|url| url.trim());
+    for url in urls.filter(|url| !url.is_empty() && !of_calls(url)) {
         if url == "sim:" && !named.iter().any(|named| matches!(named, Named::Sim)) {
             named.push(Named::Sim);
         } else if url.starts_with("smpp://") || url.starts_with("smpps://") {

@@ -77,6 +77,7 @@ pub fn join(
         public_url: public_url.into(),
         node: secrets::node(&settings.data)?.into(),
         dev: mode == Mode::Dev,
+        carriers: settings.carriers.clone(),
         settings: settings.products.0.clone(),
         random: secrets::random,
     };

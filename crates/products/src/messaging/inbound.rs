@@ -3,24 +3,18 @@
 use std::sync::Arc;
 
 use ::store::{StoreError, Tx, job::Job};
-use base::{Instant, MessageSid, Params, Secret, signature};
-use bytes::Bytes;
-use http::Method;
+use base::{Instant, MessageSid, Secret};
 use machine::Machine;
-use net::{Address, Answer, Outbound, SendError};
 use twiml::messaging::{Hook, Input, Message as ReplyMessage, Output, Reply};
-use url::Url;
 
 use crate::accounts::{Kind, Status as AccountStatus};
-use crate::messaging::exchange::{Exchange, Try};
 use crate::messaging::model::{Direction, Draft, Idempotency, Message, MessageKey};
 use crate::messaging::opt_words::Word;
 use crate::messaging::{Messaging, media, numbers_of, rules, store, work};
 use crate::numbers::{self, MessageHooks};
 use crate::webhooks::alerts::{self, NewAlert};
+use crate::webhooks::ask::{Asker, Question, form_of};
 use crate::webhooks::params::{Form, InboundMessage, inbound_message};
-use crate::webhooks::policy::{self, Next, Outcome, Policy};
-use crate::webhooks::{overrides, signed_headers, worker_limits};
 
 /// Everything that is known when the application is asked.
 struct Asking {
@@ -59,8 +53,7 @@ impl Messaging {
             match output {
                 Output::Fetch(hook, extra) => {
                     method = if hook.get { "GET" } else { "POST" };
-                    let (input, exchange) = self.ask(&asking, &hook, extra).await;
-                    self.keep_exchange(&asking.message, exchange).await?;
+                    let input = self.ask(&asking, &hook, extra).await?;
                     interpreter.handle(Instant::default(), input);
                 }
                 Output::Send(message) => {
@@ -190,118 +183,33 @@ impl Messaging {
 }
 
 impl Messaging {
-    /// Asks the application, again as the address's overrides say.
+    /// Asks the application about an inbound message.
     async fn ask(
         &self,
         asking: &Asking,
         hook: &Hook,
         extra: Vec<(String, String)>,
-    ) -> (Input, Exchange) {
-        let (plain, parsed) = overrides::parse(&hook.url);
-        let mut exchange = Exchange { url: plain.to_owned(), ..Exchange::default() };
-        let overrides = match parsed {
-            Ok(overrides) => overrides,
-            Err(error) => return (Input::Failed(error.code(), error.to_string()), exchange),
+    ) -> Result<Input, StoreError> {
+        let standing = asking.form.iter().map(|(name, value)| (*name, value.as_str()));
+        let question = Question {
+            account: asking.message.key.account,
+            object: asking.message.key.sid.into(),
+            salt: asking.message.salt,
+            token: asking.token.clone(),
+            url: hook.url.clone(),
+            get: hook.get,
+            form: form_of(standing, &extra),
         };
-        let form = form_of(asking, &extra);
-        if hook.get {
-            exchange.url = with_query(plain, &form);
-        } else {
-            exchange.request = form.encode();
-        }
-        let token = idempotency_token(asking.message.key.sid);
-        let started = std::time::Instant::now();
-        let mut attempt = 1;
-        loop {
-            let (began, clock) = (std::time::Instant::now(), self.clock.now());
-            let request = outbound(asking, hook.get, plain, &form, &token, attempt, &overrides);
-            let result = match request {
-                Ok(request) => {
-                    self.relay.send(&self.client, asking.message.key.account, request).await
-                }
-                Err(error) => Err(error),
-            };
-            exchange.tries.push(Try::of(clock, began.elapsed(), &result));
-            let outcome = match &result {
-                Ok(answer) => Outcome::Answered(answer.status.as_u16()),
-                Err(error) => Outcome::Failed {
-                    code: error.code(),
-                    never_reached: error.never_reached(),
-                    timed_out: error.timed_out(),
-                },
-            };
-            let elapsed = started.elapsed();
-            let next = policy::next(Policy::Twilio, &overrides, attempt, outcome, elapsed, None, 0);
-            if !matches!(next, Next::Retry(_)) {
-                return (input_of(result), exchange);
-            }
-            attempt += 1;
-        }
+        let asker = Asker {
+            store: self.store.clone(),
+            master: Arc::clone(&self.master),
+            client: Arc::clone(&self.client),
+            relay: Arc::clone(&self.relay),
+            clock: Arc::clone(&self.clock),
+        };
+        Ok(match asker.ask(&question).await? {
+            Ok(fetched) => Input::Fetched(fetched),
+            Err((code, text)) => Input::Failed(code, text),
+        })
     }
-}
-
-/// The parameters of a request.
-fn form_of(asking: &Asking, extra: &[(String, String)]) -> Params {
-    let mut form: Params =
-        asking.form.iter().map(|(name, value)| (*name, value.as_str())).collect();
-    // What an `action` adds replaces what the message says under the same name.
-    let replaced: Vec<&str> = extra.iter().map(|(name, _)| name.as_str()).collect();
-    form.retain(|name| !replaced.contains(&name));
-    extra.iter().for_each(|(name, value)| form.push(name, value));
-    form
-}
-
-/// The address of a GET: the parameters behind it.
-fn with_query(plain: &str, form: &Params) -> String {
-    let separator = if plain.contains('?') { '&' } else { '?' };
-    format!("{plain}{separator}{}", form.encode())
-}
-
-fn input_of(result: Result<Answer, SendError>) -> Input {
-    match result {
-        Ok(answer) => Input::Fetched(twiml::Fetched {
-            status: answer.status.as_u16(),
-            content_type: answer
-                .headers
-                .get(http::header::CONTENT_TYPE)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned),
-            body: answer.body.to_vec(),
-            url: answer.from.url().to_string(),
-        }),
-        Err(error) => Input::Failed(error.code(), error.to_string()),
-    }
-}
-
-/// One request: the parameters in the body of a POST, or in the query of a GET, and signed so.
-fn outbound(
-    asking: &Asking,
-    get: bool,
-    plain: &str,
-    form: &Params,
-    token: &str,
-    attempt: u32,
-    overrides: &overrides::Overrides,
-) -> Result<Outbound, SendError> {
-    let (address, body, signed) = match get {
-        true => {
-            let address = with_query(plain, form);
-            let signed = signature::sign(&asking.token, &address, &Params::default());
-            (address, Bytes::new(), signed)
-        }
-        false => {
-            let signed = signature::sign(&asking.token, plain, form);
-            (plain.to_owned(), Bytes::from(form.encode()), signed)
-        }
-    };
-    let to = Address::of(Url::parse(&address).map_err(|_| SendError::BadUrl)?)?;
-    let method = if get { Method::GET } else { Method::POST };
-    let headers = signed_headers(&signed, token, attempt);
-    Ok(Outbound { method, to: Arc::new(to), headers, body, limits: worker_limits(overrides) })
-}
-
-/// The same for every try of one message: a UUID made of its SID.
-fn idempotency_token(sid: MessageSid) -> String {
-    let hex: String = base::Sid::bytes(sid).iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
 }

@@ -3,7 +3,6 @@
 pub mod api;
 mod change;
 pub mod dispatch;
-mod exchange;
 mod inbound;
 mod lanes;
 mod magic;

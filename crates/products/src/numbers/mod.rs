@@ -42,6 +42,8 @@ pub struct OwnedNumber {
     pub sms: bool,
     /// Whether it sends and receives media.
     pub mms: bool,
+    /// Whether it calls and is called.
+    pub voice: bool,
 }
 
 /// Who holds a number, if anybody does. One indexed query: it is asked on the accept path.
@@ -185,4 +187,46 @@ pub fn message_hooks(
         fallback: hook("SmsFallbackUrl", "SmsFallbackMethod"),
         status_callback: document.given(callback).map(str::to_owned),
     })
+}
+
+/// Where the application is asked about calls to a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CallHooks {
+    /// The address, and whether it is asked by GET.
+    pub primary: Option<(String, bool)>,
+    /// Asked when the primary one fails.
+    pub fallback: Option<(String, bool)>,
+    /// Where the call's end is told, and whether by GET.
+    pub status_callback: Option<(String, bool)>,
+}
+
+/// The hooks of a held number: its own, or those of its application.
+pub fn call_hooks(query: &mut impl Query, number: &OwnedNumber) -> Result<CallHooks, StoreError> {
+    let held = find(query, &INCOMING_PHONE_NUMBER, number.account, number.sid.into())?;
+    let Some(held) = held else { return Ok(CallHooks::default()) };
+    match held.given("VoiceApplicationSid").and_then(|sid| sid.parse().ok()) {
+        Some(sid) => application_hooks(query, number.account, sid),
+        None => Ok(hooks_of(&held)),
+    }
+}
+
+/// The hooks of an application, if the account has it; none of them if not.
+pub fn application_hooks(
+    query: &mut impl Query,
+    account: AccountSid,
+    application: base::AnySid,
+) -> Result<CallHooks, StoreError> {
+    let found = find(query, &APPLICATION, account, application)?;
+    Ok(found.as_ref().map(hooks_of).unwrap_or_default())
+}
+
+fn hooks_of(document: &crate::resource::Document) -> CallHooks {
+    let hook = |url: &str, method: &str| {
+        Some((document.given(url)?.to_owned(), document.text(method) == "GET"))
+    };
+    CallHooks {
+        primary: hook("VoiceUrl", "VoiceMethod"),
+        fallback: hook("VoiceFallbackUrl", "VoiceFallbackMethod"),
+        status_callback: hook("StatusCallback", "StatusCallbackMethod"),
+    }
 }

@@ -126,13 +126,15 @@ pub fn add(tx: &mut Tx<'_>, number: &InventoryNumber) -> Result<(), StoreError> 
 
 /// Who holds a number.
 pub fn owner(query: &mut impl Query, e164: &str) -> Result<Option<OwnedNumber>, StoreError> {
-    let sql = "SELECT account, sid, sms, mms FROM inventory WHERE e164 = ? AND account IS NOT NULL";
+    let sql = "SELECT account, sid, sms, mms, voice FROM inventory \
+               WHERE e164 = ? AND account IS NOT NULL";
     query.row(sql, &[e164.into()], |row| {
         Ok(OwnedNumber {
             account: row.sid(0)?,
             sid: row.sid(1)?,
             sms: row.bool(2)?,
             mms: row.bool(3)?,
+            voice: row.bool(4)?,
         })
     })
 }

@@ -175,6 +175,7 @@ fn routes(
         public_url: "".into(),
         node: "test".into(),
         dev: true,
+        carriers: Vec::new(),
         settings: Values::default(),
         random: || [3; 32],
     };

@@ -3,6 +3,7 @@
 
 pub mod alerts;
 pub mod api;
+pub mod ask;
 pub mod overrides;
 pub mod params;
 pub mod policy;

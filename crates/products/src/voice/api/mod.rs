@@ -1,0 +1,14 @@
+//! Calls over HTTP: the only place that knows Twilio's casing.
+
+mod calls;
+mod view;
+
+use std::sync::Arc;
+
+use crate::gateway::Routes;
+use crate::voice::Voice;
+
+/// Adds the routes of this product that are not declared.
+pub fn routes(routes: &mut Routes, voice: &Arc<Voice>) {
+    calls::routes(routes, voice);
+}

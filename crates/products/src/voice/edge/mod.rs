@@ -1,0 +1,354 @@
+//! What drives the engine: one task that owns it, and everything slow beside it: rows, documents,
+//! speech, recordings.
+
+mod ask;
+mod listen;
+mod pace;
+mod place;
+mod prompts;
+mod recordings;
+mod screen;
+mod settings;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::store::{Batch, Blobs, Store, StoreError, Tx};
+use base::{CallSid, MasterKey};
+use machine::Machine as _;
+use net::media::{Media, OpenLeg};
+use net::sip::SipHandle;
+use net::{Client, Clock};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use crate::accounts::Accounts;
+use crate::messaging::Messaging;
+use crate::voice::engine::{Config, Engine, Input, Opened, Order, Output, Ports};
+use crate::voice::model::{CallRecord, Plan};
+use crate::voice::store::Change;
+use crate::voice::work::{self, Context};
+use crate::webhooks::alerts::{self, NewAlert};
+use crate::webhooks::ask::Asker;
+
+pub use prompts::Voices;
+pub use settings::{SETTINGS, Settings};
+
+/// How often it is noted that calls live.
+const SEEN_EVERY: Duration = Duration::from_secs(1);
+
+/// What everything slow needs.
+pub struct Shared {
+    /// Where calls are.
+    pub store: Store,
+    /// Seals what may be redacted.
+    pub master: Arc<MasterKey>,
+    /// Whose calls they are.
+    pub accounts: Arc<Accounts>,
+    /// Fetches audio.
+    pub client: Arc<Client>,
+    /// Where recordings are.
+    pub blobs: Blobs,
+    /// The product's time.
+    pub clock: Arc<dyn Clock>,
+    /// Asks applications.
+    pub asker: Asker,
+    /// Sends texts of calls.
+    pub messaging: Arc<Messaging>,
+    /// What units of work need.
+    pub context: Arc<Context>,
+    /// Speaks.
+    pub voices: Voices,
+    /// What was said of calls.
+    pub settings: Settings,
+    /// How the world reaches this installation.
+    pub public_url: Arc<str>,
+    /// Whether this is `dev`.
+    pub dev: bool,
+}
+
+/// What the task is told besides the engine's inputs.
+pub enum Told {
+    /// For the engine.
+    Input(Input),
+    /// A call is called back, if it still waits for its turn; else it is ended.
+    CalledBack(CallSid),
+    /// A call waits for its turn.
+    Queued(Box<CallRecord>, Box<Plan>),
+    /// A phone of `dev` listens here: numbers without a carrier ring there.
+    Handsets(sip::message::Uri),
+}
+
+/// The way to the task.
+#[derive(Clone)]
+pub struct Desk(UnboundedSender<Told>);
+
+/// Its other end.
+pub struct Mailbox(UnboundedReceiver<Told>);
+
+impl Desk {
+    /// A desk that nobody sits at yet.
+    pub fn new() -> (Self, Mailbox) {
+        let (sender, mailbox) = unbounded_channel();
+        (Self(sender), Mailbox(mailbox))
+    }
+
+    /// Tells the engine something; lost when the program ends, as its calls are.
+    pub fn input(&self, input: Input) {
+        self.tell(Told::Input(input));
+    }
+
+    /// A live call is to be changed. One that is over takes no notice.
+    pub fn order(&self, call: CallSid, order: Order) {
+        self.input(Input::Order(call, order));
+    }
+
+    /// Tells the task something.
+    pub fn tell(&self, told: Told) {
+        let _ = self.0.send(told);
+    }
+}
+
+/// Legs of media, from the media threads.
+struct Legs {
+    media: Media,
+    events: net::media::Events,
+}
+
+impl Ports for Legs {
+    fn open(&mut self, beside: Option<media::LegId>) -> Option<Opened> {
+        let config = media::LegConfig::default();
+        let leg = OpenLeg { config, beside, events: self.events.clone() };
+        match self.media.open(leg) {
+            Ok(opened) => Some(Opened { leg: opened.leg, port: opened.rtp_port }),
+            Err(error) => {
+                tracing::warn!(%error, "no media for a call");
+                None
+            }
+        }
+    }
+}
+
+/// The task.
+pub struct Edge {
+    shared: Arc<Shared>,
+    desk: Desk,
+    engine: Engine,
+    sip: SipHandle,
+    media: Media,
+    stepping: Batch<Change, ()>,
+    pace: pace::Pace,
+    gateways: Vec<sip::GatewayId>,
+    handsets: Option<sip::Uri>,
+    ears: HashMap<media::TapId, listen::Ear>,
+    takes: BTreeMap<media::RecordingId, recordings::Take>,
+}
+
+/// Starts SIP and media, and the task that joins them. Without a place to listen there are no
+/// calls.
+pub async fn run(shared: Arc<Shared>, desk: Desk, Mailbox(mut mailbox): Mailbox, seed: [u8; 32]) {
+    let (events, mut heard) = unbounded_channel();
+    let mut edge = match Edge::start(shared, desk, events, seed).await {
+        Ok(edge) => edge,
+        Err(error) => {
+            tracing::error!(%error, "calls can't be taken or made");
+            return;
+        }
+    };
+    if let Err(error) = edge.recover().await {
+        tracing::error!(%error, "calls that a crash left open could not be ended");
+    }
+    let clock = Arc::clone(&edge.shared.clock);
+    let mut seen_at = clock.now();
+    loop {
+        let now = clock.now();
+        edge.engine.tick(now);
+        edge.drain();
+        while let Some((record, plan)) = edge.pace.next(now) {
+            edge.place_queued(record, plan);
+        }
+        if now.since(seen_at) >= SEEN_EVERY && edge.engine.calls() > 0 {
+            seen_at = now;
+            edge.note_alive();
+        }
+        let wake = [edge.engine.wake_at(), edge.pace.wake_at(), Some(now + SEEN_EVERY)];
+        let wake = wake.into_iter().flatten().min().unwrap_or(now + SEEN_EVERY);
+        tokio::select! {
+            told = mailbox.recv() => match told {
+                Some(told) => edge.take(told),
+                None => return,
+            },
+            Some((owner, event)) = heard.recv() => {
+                edge.engine.handle(clock.now(), Input::Media(owner, event));
+            }
+            () = clock.sleep_until(wake) => {}
+        }
+        // What else is there already shares one round.
+        while let Ok(told) = mailbox.try_recv() {
+            edge.take(told);
+        }
+        while let Ok((owner, event)) = heard.try_recv() {
+            edge.engine.handle(clock.now(), Input::Media(owner, event));
+        }
+    }
+}
+
+impl Edge {
+    async fn start(
+        shared: Arc<Shared>,
+        desk: Desk,
+        events: net::media::Events,
+        seed: [u8; 32],
+    ) -> Result<Self, std::io::Error> {
+        let settings = &shared.settings;
+        let media = Media::start(settings.media())?;
+        let told = desk.clone();
+        let tell = Box::new(move |events: Vec<sip::Event>| {
+            events.into_iter().for_each(|event| told.input(Input::Sip(event)));
+        });
+        let (gateways, dev) = (settings.gateways.clone(), shared.dev);
+        let sip = SipHandle::start(
+            settings.setup(),
+            seed,
+            |config| {
+                config.strangers = sip::config::Strangers::Admit;
+                // Tests and phones on a laptop are many at one address.
+                if dev {
+                    config.limits.per_second = 0;
+                }
+            },
+            tell,
+        )
+        .await?;
+        let ids = gateways.iter().map(|gateway| gateway.id).collect();
+        sip.send(sip::Command::Gateways(gateways));
+        for listener in sip.listeners() {
+            let name = listener.transport.as_str();
+            tracing::info!("SIP by {name} on {}", listener.bound);
+        }
+        let address = settings.media_address(sip.listeners());
+        let config = Config { media_address: address, calls_max: settings.calls_max };
+        let ports = Box::new(Legs { media: media.clone(), events });
+        let first = u64::from_le_bytes([seed[0], seed[1], seed[2], seed[3], 0, 0, 0, 0]) << 16;
+        let context = Arc::clone(&shared.context);
+        let stepping = Batch::new(shared.store.clone(), move |tx, changes: Vec<Change>| {
+            work::step(tx, &context, &changes)?;
+            Ok(vec![(); changes.len()])
+        });
+        let (rate, limit) = (settings.call_rate, settings.call_limit);
+        Ok(Self {
+            engine: Engine::new(config, ports, first),
+            pace: pace::Pace::new(rate, limit),
+            gateways: ids,
+            handsets: None,
+            ears: HashMap::new(),
+            takes: BTreeMap::new(),
+            shared,
+            desk,
+            sip,
+            media,
+            stepping,
+        })
+    }
+
+    /// Ends what a crash left open, and goes on with what waited.
+    async fn recover(&mut self) -> Result<(), StoreError> {
+        let context = Arc::clone(&self.shared.context);
+        let unit = move |tx: &mut Tx<'_>| work::end_orphans(tx, &context);
+        let queued = self.shared.store.write(unit).await?;
+        for (record, sealed) in queued {
+            let plan = sealed.and_then(|it| work::open_plan(&self.shared.master, &record, &it));
+            self.pace.queue(record, plan.unwrap_or_default());
+        }
+        recordings::recover(&self.shared).await
+    }
+
+    fn take(&mut self, told: Told) {
+        match told {
+            Told::Input(input) => self.engine.handle(self.shared.clock.now(), input),
+            Told::CalledBack(call) => {
+                if !self.call_back(call) {
+                    let order = Order::Hangup { unanswered_only: true };
+                    self.engine.handle(self.shared.clock.now(), Input::Order(call, order));
+                }
+            }
+            Told::Queued(record, plan) => self.pace.queue(*record, *plan),
+            Told::Handsets(uri) => self.handsets = Some(uri),
+        }
+    }
+
+    fn note_alive(&self) {
+        let (store, node) = (self.shared.store.clone(), Arc::clone(&self.shared.context.node));
+        tokio::spawn(async move {
+            let noted = store.write(move |tx| crate::voice::store::seen(tx, &node)).await;
+            if let Err(error) = noted {
+                tracing::warn!(%error, "it could not be noted that calls live");
+            }
+        });
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.engine.poll() {
+            self.carry_out(output);
+        }
+    }
+
+    fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Sip(command) => self.sip.send(command),
+            Output::Media(command) => self.media.tell(command),
+            Output::Screen(incoming) => self.screen(incoming),
+            Output::Step(change) => self.step(change),
+            Output::Fetch { call, fetching, hook, form, more } => {
+                self.fetch(call, fetching, hook, form, more);
+            }
+            Output::Notify { call, hook, form, more } => self.notify(call, hook, form, more),
+            Output::Speak { call, ticket, say } => self.speak(call, ticket, say),
+            Output::Load { call, ticket, url } => self.load(call, ticket, url),
+            Output::Listen { call, id, listen, tap } => self.listen(call, id, listen, tap),
+            Output::Tapped { tap, samples, .. } => self.tapped(tap, samples),
+            Output::Unlisten { tap } => drop(self.ears.remove(&tap)),
+            Output::Recording { recording, call, source, plan } => {
+                self.begin_take(recording, call, source, plan);
+            }
+            Output::Chunk { recording, octets } => self.chunk(recording, octets),
+            Output::RecordingOver { recording, duration_ms } => {
+                self.end_take(recording, duration_ms);
+            }
+            Output::Dial { parent, ticket, draft, headers } => {
+                self.dial(parent, ticket, *draft, headers);
+            }
+            Output::Send { call, id, message, parties } => self.send(call, id, message, parties),
+            Output::Problem { call, problem, url } => self.problem(call, &problem, url),
+            Output::Quality { call, statistics } => {
+                tracing::debug!(%call, ?statistics, "the quality of a leg");
+            }
+            Output::Gone(call) => self.pace.gone(call),
+        }
+    }
+
+    fn step(&self, change: Change) {
+        if let Err(error) = self.stepping.send([change]) {
+            tracing::error!(%error, "a step of a call could not be written");
+        }
+    }
+
+    fn problem(&self, call: crate::voice::model::CallKey, problem: &twiml::Problem, url: String) {
+        let alert = NewAlert {
+            account: call.account,
+            resource: call.sid.into(),
+            code: problem.code,
+            warning: problem.warning,
+            method: "POST",
+            url,
+            message: problem.message.clone(),
+        };
+        let store = self.shared.store.clone();
+        tokio::spawn(async move {
+            let raised = store.write(move |tx: &mut Tx<'_>| alerts::raise(tx, &[alert])).await;
+            if let Err(error) = raised {
+                tracing::warn!(%error, "an alert could not be raised");
+            }
+        });
+    }
+}

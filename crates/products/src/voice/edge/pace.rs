@@ -1,0 +1,139 @@
+//! Which queued call is placed when: so many a second, and at once, for each account.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use base::{AccountSid, CallSid, Instant};
+
+use crate::voice::model::{CallRecord, Plan};
+
+/// Calls that wait, by account.
+pub(super) struct Pace {
+    /// Calls a second for each account; 0 means no limit.
+    rate: u32,
+    /// Calls at once for each account; 0 means no limit.
+    limit: u32,
+    waiting: BTreeMap<AccountSid, VecDeque<(CallRecord, Plan)>>,
+    next_at: BTreeMap<AccountSid, Instant>,
+    live: BTreeMap<AccountSid, BTreeSet<CallSid>>,
+}
+
+impl Pace {
+    pub(super) fn new(rate: u32, limit: u32) -> Self {
+        let (waiting, next_at, live) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        Self { rate, limit, waiting, next_at, live }
+    }
+
+    /// A call waits.
+    pub(super) fn queue(&mut self, record: CallRecord, plan: Plan) {
+        self.waiting.entry(record.key.account).or_default().push_back((record, plan));
+    }
+
+    /// A waiting call is called back; `true` when it was there.
+    pub(super) fn remove(&mut self, call: CallSid) -> Option<CallRecord> {
+        self.waiting.values_mut().find_map(|queue| {
+            let at = queue.iter().position(|(record, _)| record.key.sid == call)?;
+            queue.remove(at).map(|(record, _)| record)
+        })
+    }
+
+    fn has_room(&self, account: AccountSid) -> bool {
+        let live = self.live.get(&account).map_or(0, BTreeSet::len);
+        self.limit == 0 || live < self.limit as usize
+    }
+
+    /// The next call whose turn it is.
+    pub(super) fn next(&mut self, now: Instant) -> Option<(CallRecord, Plan)> {
+        let due = |account: &AccountSid| {
+            self.next_at.get(account).is_none_or(|at| *at <= now) && self.has_room(*account)
+        };
+        let account = self.waiting.keys().copied().find(due)?;
+        let queue = self.waiting.get_mut(&account)?;
+        let next = queue.pop_front();
+        if queue.is_empty() {
+            self.waiting.remove(&account);
+        }
+        let (record, plan) = next?;
+        if self.rate > 0 {
+            let pause = Duration::from_secs(1) / self.rate;
+            self.next_at.insert(account, now + pause);
+        }
+        self.live.entry(account).or_default().insert(record.key.sid);
+        Some((record, plan))
+    }
+
+    /// A call is over.
+    pub(super) fn gone(&mut self, call: CallSid) {
+        self.live.retain(|_, calls| {
+            calls.remove(&call);
+            !calls.is_empty()
+        });
+    }
+
+    /// When the next call is due, as far as time alone decides.
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        let waiting = self.waiting.keys().filter(|account| self.has_room(**account));
+        waiting.filter_map(|account| self.next_at.get(account).copied()).min()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base::{AccountSid, CallSid, Instant, Sid};
+
+    use super::*;
+    use crate::voice::model::{CallKey, Direction, Status};
+
+    fn call(account: u8, sid: u8) -> CallRecord {
+        let key = CallKey {
+            account: AccountSid::from_bytes([account; 16]),
+            sid: CallSid::from_bytes([sid; 16]),
+        };
+        CallRecord {
+            key,
+            parent: None,
+            direction: Direction::OutboundApi,
+            status: Status::Queued,
+            from: String::new(),
+            to: String::new(),
+            caller_name: None,
+            forwarded_from: None,
+            number: None,
+            price: None,
+            created_at: Instant::default(),
+            updated_at: Instant::default(),
+            started_at: None,
+            answered_at: None,
+            ended_at: None,
+            callback: None,
+            callbacks: 0,
+            sip_code: 0,
+            event: (0, 0),
+            salt: [0; 16],
+            node: String::new(),
+        }
+    }
+
+    #[test]
+    fn each_account_has_its_pace_and_its_room() {
+        let mut pace = Pace::new(2, 2);
+        let start = Instant::from_secs(1);
+        for sid in 1..=3 {
+            pace.queue(call(1, sid), Plan::default());
+        }
+        pace.queue(call(2, 9), Plan::default());
+        let placed = |pace: &mut Pace, at| {
+            let next = pace.next(at);
+            next.map(|(record, _)| record.key.sid.bytes()[0])
+        };
+        assert_eq!(placed(&mut pace, start), Some(1));
+        assert_eq!(placed(&mut pace, start), Some(9), "another account does not wait");
+        assert_eq!(placed(&mut pace, start), None);
+        let later = pace.wake_at().expect("an instant");
+        assert_eq!(placed(&mut pace, later), Some(2));
+        let much_later = later + Duration::from_secs(9);
+        assert_eq!(placed(&mut pace, much_later), None, "two at once");
+        pace.gone(CallSid::from_bytes([1; 16]));
+        assert_eq!(placed(&mut pace, much_later), Some(3));
+    }
+}

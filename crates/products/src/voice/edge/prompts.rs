@@ -1,0 +1,212 @@
+//! Speech and audio for calls: made or fetched once, and kept.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use base::CallSid;
+use http::{Method, header};
+use media::{Prompt, decode};
+use net::{Address, Limits, Outbound};
+use speech::{Node, Offline, Synthesizer, Utterance};
+use twiml::voice::{Say, Speech};
+use url::Url;
+
+use crate::voice::edge::{Edge, Shared};
+use crate::voice::engine::{Input, Ticket};
+use crate::voice::model::CallKey;
+
+/// Octets of prompts that are kept.
+const KEPT_MAX: usize = 64 << 20;
+
+/// The document's audio is not what it was said to be.
+const BAD_AUDIO: u32 = 13420;
+
+const LIMITS: Limits = Limits {
+    connect: Duration::from_secs(5),
+    read: Duration::from_secs(10),
+    total: Duration::from_secs(30),
+    body_max: 20 << 20,
+    redirects_max: 10,
+};
+
+/// Speaks, and remembers what it said.
+pub struct Voices {
+    engine: Arc<Offline>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    octets: usize,
+    prompts: VecDeque<(String, Arc<Prompt>)>,
+}
+
+impl Kept {
+    fn get(&self, key: &str) -> Option<Arc<Prompt>> {
+        self.prompts.iter().find(|(known, _)| known == key).map(|(_, prompt)| Arc::clone(prompt))
+    }
+
+    fn put(&mut self, key: String, prompt: &Arc<Prompt>) {
+        self.octets += prompt.len();
+        self.prompts.push_front((key, Arc::clone(prompt)));
+        while self.octets > KEPT_MAX {
+            let Some((_, oldest)) = self.prompts.pop_back() else { return };
+            self.octets -= oldest.len();
+        }
+    }
+}
+
+impl Voices {
+    /// With what this machine has. Blocks for a moment.
+    pub fn new() -> Self {
+        let engine = Arc::new(Offline::new(&speech::Settings::detect()));
+        Self { engine, kept: Mutex::default() }
+    }
+
+    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An utterance as a prompt.
+    pub async fn speak(&self, utterance: Utterance) -> Result<Arc<Prompt>, (u32, String)> {
+        let key = speech::cache_key(&utterance, &*self.engine);
+        if let Some(prompt) = self.kept().get(&key) {
+            return Ok(prompt);
+        }
+        let engine = Arc::clone(&self.engine);
+        let spoken = tokio::task::spawn_blocking(move || engine.speak(&utterance)).await;
+        let spoken = spoken.map_err(|error| (base::code::INTERNAL, error.to_string()))?;
+        let spoken = spoken
+            .map_err(|error| (error.code().unwrap_or(base::code::INTERNAL), error.to_string()))?;
+        let samples = speech::resample(&spoken.samples, spoken.rate_hz, media::RATE);
+        let prompt = Arc::new(Prompt::from_samples(&samples));
+        self.kept().put(key, &prompt);
+        Ok(prompt)
+    }
+}
+
+impl Default for Voices {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// What a document says, as speech takes it.
+pub(super) fn utterance(say: &Say) -> Utterance {
+    Utterance {
+        voice: say.voice.clone().unwrap_or_default(),
+        language: say.language.clone().unwrap_or_default(),
+        nodes: say.speech.iter().map(node).collect(),
+    }
+}
+
+fn nodes(speech: &[Speech]) -> Vec<Node> {
+    speech.iter().map(node).collect()
+}
+
+fn node(speech: &Speech) -> Node {
+    use speech::{Break, Emphasis, Prosody};
+    use twiml::voice::{BreakStrength, EmphasisLevel};
+    match speech {
+        Speech::Text(text) => Node::Text(text.clone()),
+        Speech::Break { strength, time_ms } => {
+            let strength = match strength {
+                BreakStrength::None => "none",
+                BreakStrength::ExtraWeak => "x-weak",
+                BreakStrength::Weak => "weak",
+                BreakStrength::Medium => "medium",
+                BreakStrength::Strong => "strong",
+                BreakStrength::ExtraStrong => "x-strong",
+            };
+            let time = time_ms.map(|ms| format!("{ms}ms")).unwrap_or_default();
+            Node::Break(Break::parse(strength, &time))
+        }
+        Speech::Emphasis(level, inner) => {
+            let level = match level {
+                EmphasisLevel::Strong => "strong",
+                EmphasisLevel::Moderate => "moderate",
+                EmphasisLevel::Reduced => "reduced",
+            };
+            Node::Emphasis(Emphasis::parse(level), nodes(inner))
+        }
+        Speech::Lang(language, inner) => Node::Language(language.clone(), nodes(inner)),
+        Speech::Paragraph(inner) => Node::Paragraph(nodes(inner)),
+        Speech::Sentence(inner) => Node::Sentence(nodes(inner)),
+        Speech::Phoneme { alphabet, ph, text } => Node::Phoneme {
+            alphabet: alphabet.clone(),
+            pronunciation: ph.clone(),
+            text: text.clone(),
+        },
+        Speech::Prosody(prosody, inner) => {
+            let part = |text: &Option<String>| text.clone().unwrap_or_default();
+            let (rate, pitch) = (part(&prosody.rate), part(&prosody.pitch));
+            match Prosody::parse(&rate, &pitch, &part(&prosody.volume)) {
+                Ok(prosody) => Node::Prosody(prosody, nodes(inner)),
+                // The document was told so already; the words are said all the same.
+                Err(_) => Node::Sentence(nodes(inner)),
+            }
+        }
+        Speech::SayAs(interpret_as, format, text) => Node::SayAs {
+            interpret_as: interpret_as.clone(),
+            format: format.clone().unwrap_or_default(),
+            text: text.clone(),
+        },
+        Speech::Sub(alias, _) => Node::Substitute(alias.clone()),
+        Speech::Word(_, inner) => Node::Word(nodes(inner)),
+    }
+}
+
+/// Audio of an address, decoded and kept for a while by what its server says of it.
+async fn fetched(shared: &Shared, url: &str) -> Result<Arc<Prompt>, (u32, String)> {
+    if let Some(prompt) = shared.voices.kept().get(url) {
+        return Ok(prompt);
+    }
+    let failed = |error: net::SendError| (error.code(), error.to_string());
+    let parsed = Url::parse(url).map_err(|_| (11100, format!("'{url}' is no address")))?;
+    let request = Outbound {
+        method: Method::GET,
+        to: Arc::new(Address::of(parsed).map_err(failed)?),
+        headers: Vec::new(),
+        body: bytes::Bytes::new(),
+        limits: LIMITS,
+    };
+    let answer = shared.client.send(request).await.map_err(failed)?;
+    if !answer.status.is_success() {
+        return Err((11200, format!("{url} answered {}", answer.status.as_u16())));
+    }
+    let text = |name: header::HeaderName| {
+        answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
+    let (content_type, control) = (text(header::CONTENT_TYPE), text(header::CACHE_CONTROL));
+    let body = answer.body.to_vec();
+    let decoded = tokio::task::spawn_blocking(move || {
+        decode::decode(&body, content_type.as_deref(), decode::Limits::default())
+    });
+    let decoded = decoded.await.map_err(|error| (base::code::INTERNAL, error.to_string()))?;
+    let prompt = Arc::new(decoded.map_err(|error| (BAD_AUDIO, error.to_string()))?);
+    if control.is_some_and(|control| control.contains("max-age") && !control.contains("no-")) {
+        shared.voices.kept().put(url.to_owned(), &prompt);
+    }
+    Ok(prompt)
+}
+
+impl Edge {
+    /// Makes speech.
+    pub(super) fn speak(&self, call: CallSid, ticket: Ticket, say: Say) {
+        let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
+        tokio::spawn(async move {
+            let result = shared.voices.speak(utterance(&say)).await;
+            desk.input(Input::Prompt { call, ticket, result });
+        });
+    }
+
+    /// Gets audio.
+    pub(super) fn load(&self, call: CallKey, ticket: Ticket, url: String) {
+        let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
+        tokio::spawn(async move {
+            let result = fetched(&shared, &url).await;
+            desk.input(Input::Prompt { call: call.sid, ticket, result });
+        });
+    }
+}

@@ -1,0 +1,198 @@
+//! Recordings as they grow: a blob for each second, sealed; one file when they end. A crash loses
+//! the last second at most: the next start joins what is there.
+
+use std::sync::Arc;
+
+use ::store::{BlobKey, StoreError, Tx};
+use base::{AccountSid, ObjectKey, RecordingSid};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use twiml::voice;
+
+use crate::voice::edge::{Edge, Shared};
+use crate::voice::engine::{Input, RecordingSource};
+use crate::voice::model::{CallKey, RecordPlan};
+use crate::voice::recordings::{self, New, Recording, Status};
+use crate::webhooks::ask::{Question, form_of};
+
+/// A recording under way: its parts go to a task of its own.
+pub(super) struct Take(UnboundedSender<Part>);
+
+enum Part {
+    Octets(Vec<u8>),
+    Over(u64),
+}
+
+impl Edge {
+    /// A recording begins.
+    pub(super) fn begin_take(
+        &mut self,
+        name: media::RecordingId,
+        call: CallKey,
+        source: RecordingSource,
+        plan: RecordPlan,
+    ) {
+        let (sender, parts) = unbounded_channel();
+        self.takes.insert(name, Take(sender));
+        let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
+        tokio::spawn(async move {
+            let new = New { call, name: name.0, source: source.name(), plan };
+            let saved = record(&shared, new, parts).await.unwrap_or_else(|error| {
+                tracing::error!(%error, "a recording could not be kept");
+                None
+            });
+            desk.input(Input::Saved { recording: name, saved });
+        });
+    }
+
+    /// A second of it.
+    pub(super) fn chunk(&self, name: media::RecordingId, octets: Vec<u8>) {
+        if let Some(Take(sender)) = self.takes.get(&name) {
+            let _ = sender.send(Part::Octets(octets));
+        }
+    }
+
+    /// It is over.
+    pub(super) fn end_take(&mut self, name: media::RecordingId, duration_ms: u64) {
+        if let Some(Take(sender)) = self.takes.remove(&name) {
+            let _ = sender.send(Part::Over(duration_ms));
+        }
+    }
+}
+
+/// Keeps a recording until its end, and answers how it can be had.
+async fn record(
+    shared: &Shared,
+    new: New,
+    mut parts: UnboundedReceiver<Part>,
+) -> Result<Option<voice::Recording>, StoreError> {
+    let (plan, channels) = (new.plan.clone(), if new.plan.dual { 2 } else { 1 });
+    let node = Arc::clone(&shared.context.node);
+    let begin = move |tx: &mut Tx<'_>| recordings::begin(tx, &new, &node);
+    let mut recording = shared.store.write::<_, StoreError, _>(begin).await?;
+    tell(shared, &recording, &plan, "in-progress").await;
+    let (mut number, mut duration_ms) = (0, 0);
+    while let Some(part) = parts.recv().await {
+        match part {
+            Part::Octets(octets) => {
+                put_part(shared, &recording, number, &octets).await?;
+                number += 1;
+            }
+            Part::Over(ms) => {
+                duration_ms = ms;
+                break;
+            }
+        }
+    }
+    let trim = plan.trim;
+    finish(shared, &mut recording, number, channels, trim, duration_ms).await?;
+    let completed = recording.status == Status::Completed;
+    tell(shared, &recording, &plan, if completed { "completed" } else { "absent" }).await;
+    Ok(completed.then(|| voice::Recording {
+        url: recordings::address(&shared.public_url, &recording),
+        sid: recording.sid.to_string(),
+        duration_s: recording.duration_s(),
+    }))
+}
+
+fn part_key(recording: &Recording, number: u32) -> Result<BlobKey, StoreError> {
+    blob(recording.account, recording.sid, &format!("part-{number:06}"))
+}
+
+/// The blob of a recording.
+pub fn blob(account: AccountSid, sid: RecordingSid, name: &str) -> Result<BlobKey, StoreError> {
+    BlobKey::new(account, sid, name).map_err(|_| StoreError::Corrupt("a blob's name"))
+}
+
+async fn put_part(
+    shared: &Shared,
+    recording: &Recording,
+    number: u32,
+    octets: &[u8],
+) -> Result<(), StoreError> {
+    let key = ObjectKey::derive(&shared.master, &recording.salt);
+    let sealed = key.seal(recordings::nonce(), octets);
+    shared.blobs.put(&part_key(recording, number)?, sealed.into()).await
+}
+
+/// Joins the parts to one file, and removes them.
+async fn finish(
+    shared: &Shared,
+    recording: &mut Recording,
+    parts: u32,
+    channels: u16,
+    trim: bool,
+    duration_ms: u64,
+) -> Result<(), StoreError> {
+    let key = ObjectKey::derive(&shared.master, &recording.salt);
+    let mut samples: Vec<i16> = Vec::new();
+    for number in 0..parts {
+        let sealed = shared.blobs.get(&part_key(recording, number)?).await?;
+        let octets = key.open(&sealed).map_err(|_| StoreError::Corrupt("a recording's part"))?;
+        let pairs = octets.chunks_exact(2).map(|pair| i16::from_le_bytes([pair[0], pair[1]]));
+        samples.extend(pairs);
+    }
+    let layout = if channels == 2 { media::Channels::Dual } else { media::Channels::Mono };
+    if trim {
+        let kept = media::trim_silence(&samples, layout);
+        samples = samples[kept].to_vec();
+    }
+    let whole_ms = samples.len() as u64 * 1_000 / u64::from(media::RATE) / u64::from(channels);
+    recording.duration_ms = if trim { whole_ms } else { duration_ms.max(whole_ms) };
+    recording.status = if samples.is_empty() { Status::Absent } else { Status::Completed };
+    if recording.status == Status::Completed {
+        let file = media::wav::file(layout, &samples);
+        recording.size = file.len() as u64;
+        let sealed = key.seal(recordings::nonce(), &file);
+        let whole = blob(recording.account, recording.sid, "recording.wav")?;
+        shared.blobs.put(&whole, sealed.into()).await?;
+    }
+    let done = recording.clone();
+    shared.store.write::<_, StoreError, _>(move |tx| recordings::end(tx, &done)).await?;
+    for number in 0..parts {
+        shared.blobs.delete(&part_key(recording, number)?).await?;
+    }
+    Ok(())
+}
+
+/// Joins what a crash left of recordings.
+pub(super) async fn recover(shared: &Shared) -> Result<(), StoreError> {
+    let node = Arc::clone(&shared.context.node);
+    let open = shared.store.read(move |reader| recordings::open_on(reader, &node)).await?;
+    for mut recording in open {
+        let mut parts = 0;
+        while shared.blobs.get(&part_key(&recording, parts)?).await.is_ok() {
+            parts += 1;
+        }
+        let channels = recording.channels;
+        finish(shared, &mut recording, parts, channels, false, 0).await?;
+    }
+    Ok(())
+}
+
+/// Tells the application of a step.
+async fn tell(shared: &Shared, recording: &Recording, plan: &RecordPlan, step: &str) {
+    let Some(hook) = plan.callback.as_ref() else { return };
+    if !plan.events.iter().any(|event| event == step) {
+        return;
+    }
+    let account = match shared.accounts.find(recording.account).await {
+        Ok(Some(account)) => account,
+        _ => return,
+    };
+    let form = recordings::told(&shared.public_url, recording, step);
+    let standing = form.iter().map(|(name, value)| (*name, value.as_str()));
+    let question = Question {
+        account: recording.account,
+        object: recording.call.map_or(recording.sid.into(), Into::into),
+        salt: None,
+        token: account.auth_token.clone(),
+        url: hook.url.clone(),
+        get: hook.get,
+        form: form_of(standing, &[]),
+    };
+    match shared.asker.ask(&question).await {
+        Ok(Ok(_)) => {}
+        Ok(Err((code, text))) => tracing::info!(code, text, "a recording's callback"),
+        Err(error) => tracing::warn!(%error, "a recording's callback"),
+    }
+}

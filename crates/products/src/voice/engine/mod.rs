@@ -1,0 +1,197 @@
+//! The machine of all live calls of a node. SIP, media, documents and orders go in; commands, and
+//! what is to be written, asked and said, come out. No socket, table or clock.
+//!
+//! A call is one leg. A call that runs documents has an interpreter; what its `Dial` brings are
+//! calls of their own, its children, which run a document of their own before they are connected.
+
+mod dial;
+mod ending;
+mod incoming;
+mod interpret;
+mod io;
+mod live;
+mod outgoing;
+mod prompts;
+mod record;
+mod sdp;
+mod tones;
+mod wakes;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::net::IpAddr;
+
+use base::{CallSid, Instant};
+use machine::Machine;
+
+pub use io::{
+    Admission, Fetching, Input, Opened, Order, Output, Placing, Ports, RecordingSource, Ticket,
+};
+use live::Live;
+use wakes::Wakes;
+
+/// How the engine is set up.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address of our media, as the world reaches it.
+    pub media_address: IpAddr,
+    /// Calls at once; beyond it calls are refused with 503.
+    pub calls_max: usize,
+}
+
+/// The machine.
+pub struct Engine {
+    config: Config,
+    ports: Box<dyn Ports>,
+    calls: BTreeMap<CallSid, Live>,
+    by_leg: BTreeMap<sip::LegId, CallSid>,
+    by_media: BTreeMap<media::LegId, CallSid>,
+    recordings: BTreeMap<media::RecordingId, record::Recording>,
+    tones: tones::Tones,
+    wakes: Wakes,
+    outputs: VecDeque<Output>,
+    now: Instant,
+    next: u64,
+}
+
+impl Engine {
+    /// An engine without calls. Legs that it opens are numbered from `first`, which no earlier
+    /// life of this process has used.
+    pub fn new(config: Config, ports: Box<dyn Ports>, first: u64) -> Self {
+        Self {
+            config,
+            ports,
+            calls: BTreeMap::new(),
+            by_leg: BTreeMap::new(),
+            by_media: BTreeMap::new(),
+            recordings: BTreeMap::new(),
+            tones: tones::Tones::default(),
+            wakes: Wakes::default(),
+            outputs: VecDeque::new(),
+            now: Instant::default(),
+            next: first.max(1),
+        }
+    }
+
+    /// Calls that live.
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// A number that was not used before.
+    fn number(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    fn put(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    /// The call of a leg.
+    fn of_leg(&self, leg: sip::LegId) -> Option<CallSid> {
+        self.by_leg.get(&leg).copied()
+    }
+
+    /// Notes when a call wants to be looked at again.
+    fn rewake(&mut self, call: CallSid) {
+        let at = self.calls.get(&call).and_then(Live::wake_at);
+        self.wakes.set(call, at);
+    }
+
+    fn sip(&mut self, event: sip::Event) {
+        use sip::Event as E;
+        match event {
+            E::Incoming(incoming) => self.incoming(incoming),
+            E::Progress { leg, status, sdp, .. } => self.progress(leg, status, sdp),
+            E::Answered { leg, sdp, .. } => self.answered(leg, sdp),
+            E::Reoffered { leg, sdp } => self.reoffered(leg, sdp),
+            E::Reanswered { leg, sdp } | E::Confirmed { leg, sdp } => {
+                self.reanswered(leg, sdp.as_ref());
+            }
+            E::Dtmf { leg, digit, .. } => {
+                if let Some(call) = self.of_leg(leg) {
+                    self.digit(call, digit);
+                }
+            }
+            E::Referred { leg, refer, target, .. } => self.referred(leg, refer, &target),
+            E::ReferAnswered { leg, status } => self.refer_answered(leg, status),
+            E::ReferProgress { leg, status, last } => self.refer_progress(leg, status, last),
+            E::Refused { leg, status, .. } => self.leg_over(leg, ending::How::Refused(status)),
+            E::Ended { leg, by, status, .. } => {
+                self.leg_over(leg, ending::How::Ended { by, status });
+            }
+            // Gateways, bindings and questions are the edge's business.
+            _ => {}
+        }
+    }
+
+    fn media(&mut self, owner: media::Owner, event: media::Event) {
+        let media::Owner::Leg(leg) = owner else { return };
+        let Some(call) = self.by_media.get(&leg).copied() else { return };
+        match event {
+            media::Event::Finished { item, .. } => self.item_finished(call, item),
+            media::Event::Digit { digit } => self.digit(call, digit),
+            media::Event::TimedOut { .. } => self.silent(call),
+            media::Event::Silence { .. } => self.nobody_speaks(call),
+            media::Event::Recorded { recording, octets } => {
+                self.put(Output::Chunk { recording, octets });
+            }
+            media::Event::RecordingEnded { recording, duration_ms } => {
+                self.recording_ended(recording, duration_ms);
+            }
+            media::Event::Tapped { tap, samples } => {
+                self.put(Output::Tapped { call, tap, samples });
+            }
+            media::Event::Closed(statistics) => {
+                self.by_media.remove(&leg);
+                self.put(Output::Quality { call, statistics });
+            }
+            _ => {}
+        }
+        self.rewake(call);
+    }
+}
+
+impl Machine for Engine {
+    type Input = Input;
+    type Output = Output;
+
+    fn handle(&mut self, now: Instant, input: Input) {
+        self.now = now;
+        match input {
+            Input::Sip(event) => self.sip(event),
+            Input::Media(owner, event) => self.media(owner, event),
+            Input::Admitted(admission) => self.admitted(*admission),
+            Input::Refused { leg, status } => self.refuse(leg, status),
+            Input::Challenged { leg, realm } => {
+                self.put(Output::Sip(sip::Command::Challenge { leg, realm }));
+            }
+            Input::Place(placing) => self.place(*placing),
+            Input::ChildPlaced { parent, ticket, result } => {
+                self.child_placed(parent, ticket, result.map(|placing| *placing));
+            }
+            Input::Document { call, fetching, result } => self.document(call, fetching, result),
+            Input::Prompt { call, ticket, result } => self.prompt(call, ticket, result),
+            Input::Heard { call, id, heard } => self.heard(call, id, heard),
+            Input::Saved { recording, saved } => self.saved(recording, saved),
+            Input::Sent { call, id, result } => self.sent(call, id, result),
+            Input::Order(call, order) => self.order(call, order),
+        }
+    }
+
+    fn tick(&mut self, now: Instant) {
+        self.now = now;
+        while let Some(call) = self.wakes.due(now) {
+            self.due(call);
+            self.rewake(call);
+        }
+    }
+
+    fn poll(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn wake_at(&self) -> Option<Instant> {
+        self.wakes.next()
+    }
+}

@@ -1,0 +1,117 @@
+//! Voice: calls in and out, driven by TwiML.
+
+pub mod api;
+pub mod edge;
+pub mod engine;
+pub mod model;
+pub mod params;
+pub mod recordings;
+pub mod rules;
+pub mod store;
+pub mod work;
+
+use std::sync::Arc;
+
+use ::store::{StoreError, Tx};
+use base::ApiError;
+
+use crate::registry::{Kit, Product};
+use crate::voice::edge::{Desk, Settings, Shared, Told};
+use crate::voice::model::CallRecord;
+use crate::voice::rules::Prices;
+use crate::voice::work::{Context, Draft};
+use crate::webhooks::ask::Asker;
+
+/// What this product is.
+pub static PRODUCT: Product = Product {
+    name: "voice",
+    migrations: &[store::MIGRATIONS],
+    settings: edge::SETTINGS,
+    install: |kit, installed| {
+        let settings = Settings::of(kit)?;
+        let live = settings.is_some();
+        let (desk, mailbox) = Desk::new();
+        let shared = Arc::new(shared(kit, settings.unwrap_or_default()));
+        let voice = Arc::new(Voice { shared: Arc::clone(&shared), desk: desk.clone(), live });
+        api::routes(&mut installed.routes, &voice);
+        installed.share(&voice);
+        if live {
+            let seed = (kit.random)();
+            installed.tasks.push(Box::pin(edge::run(shared, desk, mailbox, seed)));
+        }
+        Ok(())
+    },
+    ..Product::BASE
+};
+
+fn shared(kit: &Kit, settings: Settings) -> Shared {
+    Shared {
+        store: kit.store.clone(),
+        master: Arc::clone(&kit.master),
+        accounts: Arc::clone(&kit.accounts),
+        client: Arc::clone(&kit.client),
+        blobs: kit.blobs.clone(),
+        clock: Arc::clone(&kit.clock),
+        asker: Asker {
+            store: kit.store.clone(),
+            master: Arc::clone(&kit.master),
+            client: Arc::clone(&kit.client),
+            relay: Arc::clone(&kit.relay),
+            clock: Arc::clone(&kit.clock),
+        },
+        messaging: Arc::clone(&kit.messaging),
+        context: Arc::new(Context {
+            master: Arc::clone(&kit.master),
+            prices: Prices::default(),
+            outbox: kit.outbox(),
+            home: kit.accounts.home().clone(),
+            node: Arc::clone(&kit.node),
+        }),
+        voices: edge::Voices::new(),
+        settings,
+        public_url: Arc::clone(&kit.public_url),
+        dev: kit.dev,
+    }
+}
+
+/// The façade: makes calls, and changes those that live.
+pub struct Voice {
+    shared: Arc<Shared>,
+    desk: Desk,
+    /// Whether this installation takes and makes calls.
+    live: bool,
+}
+
+/// There is nothing here that could make calls.
+const NO_CALLS: u32 = 10005;
+
+impl Voice {
+    /// Makes a call of a draft; answers when it is on disk. It is placed when its turn comes.
+    pub async fn call(&self, draft: Draft) -> Result<CallRecord, ApiError> {
+        if !self.live {
+            let text = "Calls are switched off on this installation: set TRUNKLINE_SIP_LISTEN";
+            return Err(ApiError::new(NO_CALLS, text));
+        }
+        let (context, plan) = (Arc::clone(&self.shared.context), draft.plan.clone());
+        let desk = self.desk.clone();
+        let unit = move |tx: &mut Tx<'_>| {
+            let accepted = work::accept(tx, &context, &draft)?;
+            if let Ok(record) = &accepted {
+                let queued = Told::Queued(Box::new(record.clone()), Box::new(plan));
+                tx.after_commit(move || desk.tell(queued));
+            }
+            Ok::<_, StoreError>(accepted)
+        };
+        self.shared.store.write(unit).await.map_err(crate::accounts::store_error)?
+    }
+
+    /// The way to the live calls.
+    pub fn desk(&self) -> &Desk {
+        &self.desk
+    }
+
+    /// What the product shares.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}

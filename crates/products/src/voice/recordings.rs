@@ -1,0 +1,140 @@
+//! Recordings: their states, where they are had, and what is told of them.
+
+use base::{AccountSid, CallSid, Instant, Money, RecordingSid};
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use crate::voice::model::{CallKey, RecordPlan};
+use crate::voice::params::Form;
+
+pub use crate::voice::store::recordings::{begin, end, find, list, named, open_on, remove};
+
+/// Where a recording is in its life. The numbers are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It runs.
+    InProgress = 0,
+    /// It is halted.
+    Paused = 1,
+    /// It can be had.
+    Completed = 2,
+    /// There was nothing in it.
+    Absent = 3,
+    /// Its media was deleted.
+    Deleted = 4,
+}
+
+impl Status {
+    const ALL: [Self; 5] =
+        [Self::InProgress, Self::Paused, Self::Completed, Self::Absent, Self::Deleted];
+
+    /// From its stored number.
+    pub fn from_number(number: i64) -> Option<Self> {
+        usize::try_from(number).ok().and_then(|index| Self::ALL.get(index).copied())
+    }
+
+    /// Twilio's word for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InProgress => "in-progress",
+            Self::Paused => "paused",
+            Self::Completed => "completed",
+            Self::Absent => "absent",
+            Self::Deleted => "deleted",
+        }
+    }
+}
+
+/// A recording about to begin.
+#[derive(Clone, Debug)]
+pub struct New {
+    /// Of which call.
+    pub call: CallKey,
+    /// Media's name for it.
+    pub name: u64,
+    /// Twilio's word for why it was made.
+    pub source: &'static str,
+    /// How it is made.
+    pub plan: RecordPlan,
+}
+
+/// A recording as it stands in its row.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// Whose.
+    pub account: AccountSid,
+    /// Which.
+    pub sid: RecordingSid,
+    /// Of which call.
+    pub call: Option<CallSid>,
+    /// Media's name for it while it runs.
+    pub name: u64,
+    /// Where it is in its life.
+    pub status: Status,
+    /// One channel or two.
+    pub channels: u16,
+    /// `inbound`, `outbound` or `both`.
+    pub track: String,
+    /// Twilio's word for why it was made.
+    pub source: String,
+    /// When it began.
+    pub started_at: Instant,
+    /// When its row changed last.
+    pub updated_at: Instant,
+    /// Its length.
+    pub duration_ms: u64,
+    /// Octets of its file.
+    pub size: u64,
+    /// What keeping it costs.
+    pub price: Option<Money>,
+    /// Salt of its key.
+    pub salt: [u8; 16],
+    /// The last event and its number.
+    pub event: (i64, i64),
+}
+
+impl Recording {
+    /// Whole seconds, those that have begun.
+    pub fn duration_s(&self) -> u64 {
+        self.duration_ms.div_ceil(1_000)
+    }
+
+    /// Its path below the API's root, without ending.
+    pub fn path(&self) -> String {
+        format!("/2010-04-01/Accounts/{}/Recordings/{}", self.account, self.sid)
+    }
+}
+
+/// Where a recording can be had; `.wav` and `.mp3` may be put behind it.
+pub fn address(public_url: &str, recording: &Recording) -> String {
+    format!("{public_url}{}", recording.path())
+}
+
+/// What an application is told of a step of a recording.
+pub fn told(public_url: &str, recording: &Recording, step: &str) -> Form {
+    let mut form = vec![("AccountSid", recording.account.to_string())];
+    if let Some(call) = recording.call {
+        form.push(("CallSid", call.to_string()));
+    }
+    form.extend([
+        ("RecordingSid", recording.sid.to_string()),
+        ("RecordingUrl", address(public_url, recording)),
+        ("RecordingStatus", step.to_owned()),
+        ("RecordingChannels", recording.channels.to_string()),
+        ("RecordingStartTime", recording.started_at.to_rfc2822()),
+        ("RecordingSource", recording.source.clone()),
+        ("RecordingTrack", recording.track.clone()),
+        ("ErrorCode", "0".to_owned()),
+    ]);
+    if step == "completed" {
+        form.push(("RecordingDuration", recording.duration_s().to_string()));
+    }
+    form
+}
+
+/// A nonce of the operating system's: parts are sealed outside transactions.
+pub fn nonce() -> [u8; 12] {
+    let mut nonce = [0; 12];
+    // Without randomness nothing here can be done safely; the system has it since boot.
+    SystemRandom::new().fill(&mut nonce).expect("the operating system has randomness");
+    nonce
+}

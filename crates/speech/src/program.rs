@@ -1,0 +1,98 @@
+//! Engines that are programs: no shell, text by their input, bounded in time and output.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::SpeakError;
+
+/// Octets of output at most: ten minutes at 22,050 Hz.
+pub(crate) const OUTPUT_MAX: usize = 27 << 20;
+
+/// How long one piece may take.
+const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The first program of a name in `PATH`.
+pub(crate) fn find(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
+
+/// Runs a program with a text as its input. What it wrote.
+pub(crate) fn run(program: &Path, arguments: &[&str], input: &str) -> Result<Vec<u8>, SpeakError> {
+    run_within(program, arguments, input, TIMEOUT)
+}
+
+fn run_within(
+    program: &Path,
+    arguments: &[&str],
+    input: &str,
+    timeout: Duration,
+) -> Result<Vec<u8>, SpeakError> {
+    let failed =
+        |why: &dyn std::fmt::Display| SpeakError::Engine(format!("{}: {why}", program.display()));
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().env("LC_ALL", "C.UTF-8");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().map_err(|error| failed(&error))?;
+    let done = converse(&mut child, input, timeout);
+    let status = finish(&mut child, done.is_some()).map_err(|error| failed(&error))?;
+    match done {
+        None => Err(failed(&"it took too long, or wrote too much")),
+        Some(_) if !status.success() => Err(failed(&status)),
+        Some(output) => Ok(output),
+    }
+}
+
+/// Writes and reads on threads of their own, so that neither waits for the other.
+fn converse(child: &mut Child, input: &str, timeout: Duration) -> Option<Vec<u8>> {
+    let deadline = Instant::now() + timeout;
+    let (mut stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
+    let input = input.to_owned();
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    std::thread::spawn(move || {
+        let mut output = Vec::new();
+        let read = stdout.take(OUTPUT_MAX as u64 + 1).read_to_end(&mut output);
+        // Nobody listens any more when it took too long.
+        let _ = sender.send(read.map(|_| output));
+    });
+    let output = receiver.recv_timeout(deadline - Instant::now()).ok()?.ok()?;
+    (output.len() <= OUTPUT_MAX).then_some(output)
+}
+
+/// The output is closed by now, so the end is near; who does not end is killed.
+fn finish(child: &mut Child, orderly: bool) -> std::io::Result<ExitStatus> {
+    if !orderly {
+        child.kill()?;
+    }
+    child.wait()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_sh(script: &str, input: &str, ms: u64) -> Result<Vec<u8>, SpeakError> {
+        run_within(Path::new("/bin/sh"), &["-c", script], input, Duration::from_millis(ms))
+    }
+
+    #[test]
+    fn text_goes_in_and_output_comes_out() {
+        let long = "x".repeat(300_000);
+        assert_eq!(run_sh("cat", &long, 10_000), Ok(long.into_bytes()));
+        assert_eq!(run_sh("echo done", "unread", 10_000), Ok(b"done\n".to_vec()));
+    }
+
+    #[test]
+    fn failures_are_told_and_bounded() {
+        for script in ["exit 3", "cat >/dev/null; exec sleep 60", "exec cat /dev/zero"] {
+            let answer = run_sh(script, "", 300);
+            assert!(matches!(answer, Err(SpeakError::Engine(_))), "{script}");
+        }
+        let answer = run(Path::new("/nonexistent"), &[], "");
+        assert!(matches!(answer, Err(SpeakError::Engine(_))));
+    }
+}
