@@ -9,6 +9,7 @@ mod clock;
 mod guard;
 mod proxy;
 mod server;
+pub mod sip;
 pub mod smpp;
 mod tls;
 

@@ -53,12 +53,49 @@ pub mod name {
 
     /// Every name above.
     pub(super) const ALL: [&str; 43] = [
-        ACCEPT, ALLOW, ALLOW_EVENTS, AUTHORIZATION, CALL_ID, CONTACT, CONTENT_ENCODING,
-        CONTENT_LENGTH, CONTENT_TYPE, CSEQ, DATE, DIVERSION, EVENT, EXPIRES, FROM, MAX_FORWARDS,
-        MIN_EXPIRES, MIN_SE, P_ASSERTED_IDENTITY, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, RACK,
-        REASON, RECORD_ROUTE, REFER_TO, REFERRED_BY, REPLACES, REQUIRE, RETRY_AFTER, ROUTE, RSEQ,
-        SERVER, SESSION_EXPIRES, SUBJECT, SUBSCRIPTION_STATE, SUPPORTED, TIMESTAMP, TO,
-        UNSUPPORTED, USER_AGENT, VIA, WARNING, WWW_AUTHENTICATE,
+        ACCEPT,
+        ALLOW,
+        ALLOW_EVENTS,
+        AUTHORIZATION,
+        CALL_ID,
+        CONTACT,
+        CONTENT_ENCODING,
+        CONTENT_LENGTH,
+        CONTENT_TYPE,
+        CSEQ,
+        DATE,
+        DIVERSION,
+        EVENT,
+        EXPIRES,
+        FROM,
+        MAX_FORWARDS,
+        MIN_EXPIRES,
+        MIN_SE,
+        P_ASSERTED_IDENTITY,
+        PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION,
+        RACK,
+        REASON,
+        RECORD_ROUTE,
+        REFER_TO,
+        REFERRED_BY,
+        REPLACES,
+        REQUIRE,
+        RETRY_AFTER,
+        ROUTE,
+        RSEQ,
+        SERVER,
+        SESSION_EXPIRES,
+        SUBJECT,
+        SUBSCRIPTION_STATE,
+        SUPPORTED,
+        TIMESTAMP,
+        TO,
+        UNSUPPORTED,
+        USER_AGENT,
+        VIA,
+        WARNING,
+        WWW_AUTHENTICATE,
     ];
 
     /// Short forms (RFC 3261 §7.3.3, RFC 3515, 3892, 4028, 6665).
@@ -112,9 +149,8 @@ pub struct Headers(Vec<Header>);
 fn usual(spelt: &str) -> Cow<'static, str> {
     let short = name::SHORT.iter().find(|(short, _)| short.eq_ignore_ascii_case(spelt));
     let known = short.map(|(_, long)| *long);
-    let known = known.or_else(|| {
-        name::ALL.iter().find(|known| known.eq_ignore_ascii_case(spelt)).copied()
-    });
+    let known =
+        known.or_else(|| name::ALL.iter().find(|known| known.eq_ignore_ascii_case(spelt)).copied());
     known.map_or_else(|| Cow::Owned(spelt.to_owned()), Cow::Borrowed)
 }
 

@@ -15,10 +15,11 @@ mod write;
 pub use address::{Address, Params, split_list};
 pub use headers::{Header, Headers, name};
 pub use method::Method;
+pub(crate) use method::is_token;
 pub(crate) use read::head_end;
 pub use read::{Fault, HEADERS_MAX, LINE_MAX, MESSAGE_MAX, Read, Unreadable, read};
 pub use uri::{InvalidUri, Uri};
-pub use via::Via;
+pub use via::{COOKIE, Via};
 
 /// A request (RFC 3261 §7.1).
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -61,10 +61,8 @@ fn has(media: &Media, attribute: &str) -> bool {
 }
 
 fn session(local: &Local) -> Session {
-    let origin = Origin {
-        username: Some("-".to_owned()),
-        ..Origin::with_ip_addr("0", 0, local.address)
-    };
+    let origin =
+        Origin { username: Some("-".to_owned()), ..Origin::with_ip_addr("0", 0, local.address) };
     let mut session = Session::new(origin, "-");
     session.connection = Some(Connection::from_ip_addr(local.address));
     session.times = vec![sdp_types::Time { start_time: 0, stop_time: 0, repeats: Vec::new() }];

@@ -39,10 +39,10 @@ fn an_offer_and_its_answer_agree_on_both_sides() {
     let offered = offer(&ours, None);
     let (answered, there) = answer(&offered, &theirs).expect("common");
     let here = agree(&offered, &answered, &ours).expect("common");
-    assert_eq!((here.remote.map(|at| at.port()), there.remote.map(|at| at.port())), (
-        Some(30_000),
-        Some(20_000)
-    ));
+    assert_eq!(
+        (here.remote.map(|at| at.port()), there.remote.map(|at| at.port())),
+        (Some(30_000), Some(20_000))
+    );
     assert!(here.rtcp_mux && there.rtcp_mux);
     assert_eq!((here.codec, here.receives), (there.codec, there.receives));
 }

@@ -113,6 +113,11 @@ impl Server {
         self.state == State::Proceeding
     }
 
+    /// Whether a success went out for an INVITE.
+    pub fn is_accepted(&self) -> bool {
+        self.state == State::Accepted
+    }
+
     /// What is due at `now`, one thing at a time.
     pub fn due(&mut self, now: Instant) -> Option<ServerDue> {
         if self.over_at.is_some_and(|at| at <= now) {

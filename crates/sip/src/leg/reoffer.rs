@@ -1,0 +1,270 @@
+//! Offers within a call: INVITE and UPDATE in the dialog (RFC 3261 §14, RFC 3311).
+
+use std::time::Duration;
+
+use base::Instant;
+
+use super::{Leg, State, description, dress, session};
+use crate::event::Event;
+use crate::io::Hop;
+use crate::message::{Method, Request, Response, name};
+use crate::sdp::Session;
+use crate::wire::{TxId, Wire};
+
+/// How often an offer that crossed another is made again.
+const GLARES_MAX: u8 = 3;
+
+/// Which offer is open.
+#[derive(Default)]
+pub(super) enum Exchange {
+    #[default]
+    Idle,
+    /// Ours waits for the answer.
+    Ours { tx: TxId, glares: u8 },
+    /// Ours crossed another (491) and waits to be made again.
+    Waiting { at: Instant, glares: u8 },
+    /// Theirs waits for the user.
+    Theirs { tx: TxId, invite: bool, offered: bool },
+}
+
+impl Exchange {
+    pub(super) fn wake_at(&self) -> Option<Instant> {
+        match self {
+            Self::Waiting { at, .. } => Some(*at),
+            _ => None,
+        }
+    }
+}
+
+impl Leg {
+    /// Offers anew.
+    pub(crate) fn reoffer(&mut self, wire: &mut Wire, sdp: Session) {
+        let leg = self.id;
+        if self.state != State::Up
+            || !matches!(self.exchange, Exchange::Idle)
+            || self.session.refresh.is_some()
+            || self.success.is_some()
+        {
+            return self.tell(wire, Event::ReofferRefused { leg, status: 491 });
+        }
+        self.stamp(sdp);
+        self.offer_now(wire, 0);
+    }
+
+    fn offer_now(&mut self, wire: &mut Wire, glares: u8) {
+        let Some(sdp) = self.local_sdp.clone() else { return };
+        let timer = std::mem::take(&mut self.session);
+        let config = wire.config.clone();
+        self.tries = 0;
+        let mut headers = crate::message::Headers::default();
+        let body = self.put_sdp(&mut headers, sdp);
+        let tx = self.send(wire, Method::Invite, |request| {
+            request.headers.push(name::ALLOW, super::ALLOW);
+            request.headers.push(name::SUPPORTED, super::SUPPORTED);
+            timer.ask(&config, &mut request.headers);
+            headers.iter().for_each(|header| request.headers.push(&header.name, &header.value));
+            request.body = body;
+        });
+        self.session = timer;
+        self.exchange = tx.map_or(Exchange::Idle, |tx| Exchange::Ours { tx, glares });
+    }
+
+    pub(super) fn reoffer_due(&mut self, wire: &mut Wire) {
+        if let Exchange::Waiting { at, glares } = self.exchange
+            && at <= wire.now
+        {
+            self.exchange = Exchange::Idle;
+            self.offer_now(wire, glares);
+        }
+    }
+
+    /// The answer to an INVITE within the call; it may be a refresh of the session.
+    pub(super) fn reinvite_answered(&mut self, wire: &mut Wire, tx: TxId, response: &Response) {
+        if response.is_success() {
+            self.acknowledge(wire, tx, None);
+        }
+        if self.session.refresh == Some(tx) {
+            return self.refreshed(wire, tx, response);
+        }
+        let Exchange::Ours { tx: open, glares } = self.exchange else { return };
+        if open != tx || response.is_provisional() {
+            return;
+        }
+        self.exchange = Exchange::Idle;
+        let leg = self.id;
+        match response.status {
+            200..=299 => {
+                let sdp = description(&response.headers, &response.body).and_then(Result::ok);
+                self.remote_sdp.clone_from(&response.body);
+                self.session_agreed(wire, &response.headers, true);
+                self.tell(wire, Event::Reanswered { leg, sdp });
+            }
+            401 | 407 | 422 => {
+                let again = match response.status {
+                    422 => self.longer(wire, tx, response),
+                    _ => self.authenticate(wire, tx, response),
+                };
+                match again {
+                    Some(tx) => self.exchange = Exchange::Ours { tx, glares },
+                    None => {
+                        let status = response.status;
+                        self.tell(wire, Event::ReofferRefused { leg, status });
+                    }
+                }
+            }
+            491 if glares < GLARES_MAX => {
+                // §14.1: the one that owns the Call-ID waits longer.
+                let step = Duration::from_millis(10);
+                let wait = match self.caller {
+                    true => Duration::from_millis(2_100) + step * wire.random.below(190) as u32,
+                    false => step * wire.random.below(200) as u32,
+                };
+                self.exchange = Exchange::Waiting { at: wire.now + wait, glares: glares + 1 };
+            }
+            408 | 481 => self.lost(wire, response.status),
+            status => self.tell(wire, Event::ReofferRefused { leg, status }),
+        }
+    }
+
+    /// An INVITE or UPDATE came within the call.
+    pub(super) fn reinvite_came(
+        &mut self,
+        wire: &mut Wire,
+        tx: TxId,
+        request: &Request,
+        from: &Hop,
+    ) {
+        let sdp = match description(&request.headers, &request.body) {
+            Some(Err(())) => {
+                wire.answer(tx, 400);
+                return;
+            }
+            Some(Ok(sdp)) => Some(sdp),
+            None => None,
+        };
+        if session::is_too_short(&wire.config, request) {
+            let min = wire.config.session_min.as_secs().to_string();
+            if let Some(mut response) = wire.response(tx, 422) {
+                response.headers.push(name::MIN_SE, &min);
+                wire.respond(tx, &response);
+            }
+            return;
+        }
+        let invite = request.method == Method::Invite;
+        if !invite && sdp.is_none() {
+            // RFC 4028: an UPDATE without an offer is a refresh.
+            self.refresh_target(request, from);
+            self.session.asked(&request.headers);
+            return self.agree_reoffer(wire, tx, false, None, false);
+        }
+        self.reoffer_came(wire, tx, request, sdp, from);
+    }
+
+    /// An offer came (or, in an INVITE without one, the wish for ours).
+    pub(super) fn reoffer_came(
+        &mut self,
+        wire: &mut Wire,
+        tx: TxId,
+        request: &Request,
+        sdp: Option<Session>,
+        from: &Hop,
+    ) {
+        let invite = request.method == Method::Invite;
+        match self.exchange {
+            // §14.2 and RFC 3311 §5.2.
+            Exchange::Ours { .. } => {
+                wire.answer(tx, 491);
+                return;
+            }
+            Exchange::Theirs { .. } => return too_soon(wire, tx),
+            Exchange::Waiting { .. } | Exchange::Idle => {}
+        }
+        if invite && (self.state != State::Up || self.success.is_some()) {
+            return too_soon(wire, tx);
+        }
+        if invite && self.session.refresh.is_some() && !self.peer.update {
+            wire.answer(tx, 491);
+            return;
+        }
+        self.refresh_target(request, from);
+        self.session.asked(&request.headers);
+        let same = sdp.is_some() && request.body == self.remote_sdp;
+        if let Some(ours) = self.local_sdp.clone().filter(|_| same) {
+            // The same offer again is a refresh: the same answer.
+            return self.agree_reoffer(wire, tx, invite, Some(ours), false);
+        }
+        let offered = sdp.is_some();
+        if offered {
+            self.remote_sdp.clone_from(&request.body);
+        }
+        if invite {
+            wire.answer(tx, 100);
+        }
+        self.exchange = Exchange::Theirs { tx, invite, offered };
+        let leg = self.id;
+        self.tell(wire, Event::Reoffered { leg, sdp });
+    }
+
+    pub(super) fn is_theirs(&self, open: TxId) -> bool {
+        matches!(self.exchange, Exchange::Theirs { tx, .. } if tx == open)
+    }
+
+    /// The user answers.
+    pub(crate) fn answer_reoffer(&mut self, wire: &mut Wire, sdp: Session) {
+        let Exchange::Theirs { tx, invite, offered } = self.exchange else { return };
+        self.exchange = Exchange::Idle;
+        self.agree_reoffer(wire, tx, invite, Some(sdp), !offered);
+    }
+
+    fn agree_reoffer(
+        &mut self,
+        wire: &mut Wire,
+        tx: TxId,
+        invite: bool,
+        sdp: Option<Session>,
+        wants_answer: bool,
+    ) {
+        let Some(mut response) = wire.response(tx, 200) else { return };
+        let Some(hop) = wire.back_of(tx) else { return };
+        dress(wire, &mut response, self.called().as_deref(), &hop);
+        if let Some(sdp) = sdp {
+            response.body = self.put_sdp(&mut response.headers, sdp);
+        }
+        if self.state == State::Up {
+            self.session_answered(wire, &mut response.headers);
+        }
+        if invite {
+            self.succeed(wire, tx, &response, wants_answer);
+        } else {
+            wire.respond(tx, &response);
+        }
+    }
+
+    /// The user, or the other end by CANCEL, does not want it.
+    pub(crate) fn refuse_reoffer(&mut self, wire: &mut Wire, status: u16) {
+        let Exchange::Theirs { tx, .. } = self.exchange else { return };
+        self.exchange = Exchange::Idle;
+        wire.answer(tx, status);
+    }
+
+    /// No answer came to a request within the call.
+    pub(super) fn silent(&mut self, wire: &mut Wire, tx: TxId, method: &Method, status: u16) {
+        match method {
+            Method::Invite | Method::Update => {
+                let mut response = Response::new(status);
+                response.status = if status == 503 { 408 } else { status };
+                self.within_answered(wire, tx, method, &response);
+            }
+            _ => self.within_answered(wire, tx, method, &Response::new(status)),
+        }
+    }
+}
+
+/// §14.2: one before is not finished.
+fn too_soon(wire: &mut Wire, tx: TxId) {
+    let after = wire.random.below(11).to_string();
+    if let Some(mut response) = wire.response(tx, 500) {
+        response.headers.push(name::RETRY_AFTER, &after);
+        wire.respond(tx, &response);
+    }
+}
