@@ -98,6 +98,7 @@ pub(crate) struct Leg {
     success: Option<callee::Success>,
     reliable: reliable::Reliable,
     exchange: reoffer::Exchange,
+    again: Option<reoffer::Again>,
     session: session::Timer,
     transfers: refer::Transfers,
     peer: Peer,
@@ -131,6 +132,7 @@ impl Leg {
             success: None,
             reliable: reliable::Reliable::default(),
             exchange: reoffer::Exchange::default(),
+            again: None,
             session: session::Timer::default(),
             transfers: refer::Transfers::default(),
             peer: Peer::default(),
@@ -153,6 +155,7 @@ impl Leg {
         self.reliable = reliable::Reliable::default();
         self.session = session::Timer::default();
         self.transfers.end();
+        self.again = None;
         if let reoffer::Exchange::Theirs { tx, .. } = std::mem::take(&mut self.exchange) {
             wire.answer(tx, 487);
         }
@@ -254,8 +257,12 @@ impl Leg {
 
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let success = self.success.as_ref().map(callee::Success::wake_at);
-        let times =
-            [success, self.reliable.wake_at(), self.exchange.wake_at(), self.session.wake_at()];
+        let times = [
+            success,
+            self.reliable.wake_at(),
+            self.again.as_ref().map(|again| again.at),
+            self.session.wake_at(),
+        ];
         times.into_iter().flatten().min()
     }
 }

@@ -5,9 +5,8 @@ use super::*;
 /// Users that do all sorts of things, at random times.
 fn moody() -> User {
     Box::new(|world, agent, event| {
-        let wait = |world: &mut World, max_ms: u64| {
-            Duration::from_millis(world.random.below(max_ms))
-        };
+        let wait =
+            |world: &mut World, max_ms: u64| Duration::from_millis(world.random.below(max_ms));
         match event {
             Event::Incoming(call) => {
                 let leg = call.leg;
@@ -106,8 +105,7 @@ fn check(world: &World, calls: u64) {
 #[test]
 fn thousands_of_calls_over_a_bad_network_all_end_once() {
     for seed in 1..=3 {
-        let network =
-            Network { loss_per_mille: 100, twice_per_mille: 50, latency_ms: 120, ..GOOD };
+        let network = Network { loss_per_mille: 100, twice_per_mille: 50, latency_ms: 120, ..GOOD };
         check(&storm(seed, 1_000, network), 1_000);
     }
 }
