@@ -8,11 +8,16 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 17] = [
+const TARGETS: [(&str, Target); 22] = [
     ("params", base::fuzz::params),
     ("address", base::fuzz::address),
     ("scalars", base::fuzz::scalars),
     ("signed", base::fuzz::signed),
+    ("sip_message", sip::fuzz::message),
+    ("sip_values", sip::fuzz::values),
+    ("sip_description", sip::fuzz::description),
+    ("sip_stream", sip::fuzz::stream),
+    ("sip_agent", sip::fuzz::agent),
     ("text", smpp::fuzz::text),
     ("pdu", smpp::fuzz::pdu),
     ("receipt", smpp::fuzz::receipt),

@@ -9,6 +9,7 @@ mod session;
 mod within;
 
 pub(crate) use caller::{dismiss_late, own_leg};
+pub(crate) use refer::refer_replaces;
 pub(crate) use session::is_too_short;
 pub use within::dtmf_relay;
 
@@ -143,7 +144,7 @@ impl Leg {
 
     pub(crate) fn tell(&self, wire: &mut Wire, event: Event) {
         if self.state != State::Over {
-            wire.outputs.push_back(Output::Event(event));
+            wire.outputs.push_back(Output::Event(Box::new(event)));
         }
     }
 

@@ -40,7 +40,7 @@ pub(super) const GOOD: Network =
 
 enum Due {
     Octets { to: usize, from: SocketAddr, octets: Vec<u8> },
-    Command(usize, Command),
+    Command(usize, Box<Command>),
 }
 
 /// What a user does when it hears something.
@@ -146,7 +146,7 @@ impl World {
     }
 
     pub(super) fn command_in(&mut self, wait: Duration, agent: usize, command: Command) {
-        self.push(self.now + wait, Due::Command(agent, command));
+        self.push(self.now + wait, Due::Command(agent, Box::new(command)));
     }
 
     /// A datagram from a place where no agent is.
@@ -182,7 +182,7 @@ impl World {
                     Output::Event(event) => {
                         self.trace.update(format!("{index} {event:?}"));
                         user(self, index, &event);
-                        self.events.push((index, event));
+                        self.events.push((index, *event));
                     }
                     Output::Resolve(query) => {
                         let found = Vec::new();

@@ -15,6 +15,7 @@ fn guarded(seed: u64) -> World {
     World::adjusted(seed, 2, GOOD, |agent, config| {
         if agent == 1 {
             config.strangers = Strangers::Challenge;
+            config.algorithms = vec![Algorithm::Sha256, Algorithm::Md5];
         }
     })
 }
@@ -145,6 +146,31 @@ fn a_registration_is_kept_and_taken_back() {
         _ => None,
     });
     world.find(|_, event| matches!(event, Event::Unregistered { .. }).then_some(()));
+}
+
+#[test]
+fn a_restored_binding_behind_nat_is_pinged_until_it_expires() {
+    let mut world = World::new(1, 1, GOOD);
+    let hop = |transport, flow| {
+        let remote = "198.51.100.7:4444".parse().expect("an address");
+        Hop { transport, remote, flow, name: "198.51.100.7".to_owned() }
+    };
+    let binding = |user: &str, hop| crate::event::Binding {
+        aor: format!("sip:{user}@example.com"),
+        contact: Uri::sip(Some(user), "10.0.0.5", Some(5060)),
+        hop,
+        expires_at: START + Duration::from_secs(95),
+        q: 1_000,
+        call_id: "c".to_owned(),
+        seq: 1,
+        user_agent: String::new(),
+    };
+    let restored = binding("alice", hop(Transport::Udp, Some(FlowId(99))));
+    world.command(0, Command::Restore(Box::new(restored)));
+    world.run_s(100, &mut quiet());
+    assert_eq!(world.outside.len(), 3, "each 30 s");
+    assert!(world.outside.iter().all(|(_, octets)| octets == b"\r\n\r\n"));
+    world.find(|_, event| matches!(event, Event::Unbound { expired: true, .. }).then_some(()));
 }
 
 #[test]

@@ -100,8 +100,8 @@ fn a_session_lives_by_its_refreshes_and_ends_without() {
         world.run_s(4_000, &mut user);
         let finals = world.finals();
         assert_eq!(finals.len(), 2, "{caller} {callee}");
-        let timeout = |event: &&Event| matches!(event, Event::Ended { by: By::Timeout, .. });
-        assert!(finals.values().flatten().all(|event| timeout(event)));
+        let timeout = |event: &Event| matches!(event, Event::Ended { by: By::Timeout, .. });
+        assert!(finals.values().flatten().copied().all(timeout));
         world.run_s(100, &mut user);
         world.assert_empty();
     }
