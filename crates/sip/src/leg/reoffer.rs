@@ -7,7 +7,7 @@ use base::Instant;
 use super::{Leg, State, description, dress, session};
 use crate::event::Event;
 use crate::io::Hop;
-use crate::message::{Method, Request, Response, name};
+use crate::message::{Headers, Method, Request, Response, name};
 use crate::sdp::Session;
 use crate::wire::{TxId, Wire};
 
@@ -21,8 +21,8 @@ pub(super) enum Exchange {
     Idle,
     /// Ours waits for the answer.
     Ours { tx: TxId, open: Box<Open> },
-    /// Theirs waits for the user.
-    Theirs { tx: TxId, invite: bool, offered: bool },
+    /// Theirs waits for the user; without an offer its body is empty.
+    Theirs { tx: TxId, invite: bool, body: Vec<u8> },
 }
 
 /// An offer of ours.
@@ -68,19 +68,16 @@ impl Leg {
 
     fn offer_now(&mut self, wire: &mut Wire, sdp: Session, glares: u8) {
         let open = Box::new(Open { sdp: sdp.clone(), before: self.local_sdp.clone(), glares });
-        let timer = std::mem::take(&mut self.session);
-        let config = wire.config.clone();
         self.tries = 0;
-        let mut headers = crate::message::Headers::default();
+        let mut headers = Headers::default();
+        headers.push(name::ALLOW, super::ALLOW);
+        headers.push(name::SUPPORTED, super::SUPPORTED);
+        self.session.ask(&wire.config, &mut headers);
         let body = self.put_sdp(&mut headers, sdp);
         let tx = self.send(wire, Method::Invite, |request| {
-            request.headers.push(name::ALLOW, super::ALLOW);
-            request.headers.push(name::SUPPORTED, super::SUPPORTED);
-            timer.ask(&config, &mut request.headers);
             headers.iter().for_each(|header| request.headers.push(&header.name, &header.value));
             request.body = body;
         });
-        self.session = timer;
         self.exchange = tx.map_or(Exchange::Idle, |tx| Exchange::Ours { tx, open });
     }
 
@@ -215,14 +212,11 @@ impl Leg {
             // The same offer again is a refresh: the same answer.
             return self.agree_reoffer(wire, tx, invite, Some(ours), false);
         }
-        let offered = sdp.is_some();
-        if offered {
-            self.remote_sdp.clone_from(&request.body);
-        }
+        let body = if sdp.is_some() { request.body.clone() } else { Vec::new() };
         if invite {
             wire.answer(tx, 100);
         }
-        self.exchange = Exchange::Theirs { tx, invite, offered };
+        self.exchange = Exchange::Theirs { tx, invite, body };
         let leg = self.id;
         self.tell(wire, Event::Reoffered { leg, sdp });
     }
@@ -233,8 +227,13 @@ impl Leg {
 
     /// The user answers.
     pub(crate) fn answer_reoffer(&mut self, wire: &mut Wire, sdp: Session) {
-        let Exchange::Theirs { tx, invite, offered } = self.exchange else { return };
+        let Exchange::Theirs { tx, invite, body } = &mut self.exchange else { return };
+        let (tx, invite, body) = (*tx, *invite, std::mem::take(body));
         self.exchange = Exchange::Idle;
+        let offered = !body.is_empty();
+        if offered {
+            self.remote_sdp = body;
+        }
         self.agree_reoffer(wire, tx, invite, Some(sdp), !offered);
     }
 
@@ -271,14 +270,10 @@ impl Leg {
 
     /// No answer came to a request within the call.
     pub(super) fn silent(&mut self, wire: &mut Wire, tx: TxId, method: &Method, status: u16) {
-        match method {
-            Method::Invite | Method::Update => {
-                let mut response = Response::new(status);
-                response.status = if status == 503 { 408 } else { status };
-                self.within_answered(wire, tx, method, &response);
-            }
-            _ => self.within_answered(wire, tx, method, &Response::new(status)),
-        }
+        // An offer or a refresh that can't be sent is as good as one that is not answered.
+        let offer = matches!(method, Method::Invite | Method::Update);
+        let status = if offer && status == 503 { 408 } else { status };
+        self.within_answered(wire, tx, method, &Response::new(status));
     }
 }
 

@@ -1,3 +1,5 @@
+//! Messages and their parts, good and half broken.
+
 use super::*;
 
 const REQUEST: &str = "\r\nINVITE sip:bob@example.com SIP/2.0\n\

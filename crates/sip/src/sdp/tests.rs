@@ -1,3 +1,5 @@
+//! Descriptions, offers and answers.
+
 use super::*;
 
 fn local() -> Local {
@@ -13,7 +15,8 @@ fn local() -> Local {
 
 const OFFER: &str = "v=0\r\no=bob 2890844730 2890844730 IN IP4 host.example.com\r\ns=\r\n\
     c=IN IP4 198.51.100.1\r\nt=0 0\r\nm=video 5000 RTP/AVP 31\r\n\
-    m=audio 49170 RTP/AVP 96 8 0 97\r\na=rtpmap:96 opus/48000/2\r\na=rtpmap:97 telephone-event/8000\r\n\
+    m=audio 49170 RTP/AVP 96 8 0 97\r\na=rtpmap:96 opus/48000/2\r\n\
+    a=rtpmap:97 telephone-event/8000\r\n\
     a=fmtp:97 0-16\r\na=ptime:30\r\na=sendonly\r\nm=audio 49180 RTP/AVP 0\r\n";
 
 #[test]
