@@ -9,8 +9,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use twiml::voice;
 
 use crate::voice::edge::{Edge, Shared};
-use crate::voice::engine::{Input, RecordingSource};
-use crate::voice::model::{CallKey, RecordPlan};
+use crate::voice::engine::{Input, Recorded, RecordingSource};
+use crate::voice::model::RecordPlan;
 use crate::voice::recordings::{self, New, Recording, Status};
 use crate::webhooks::ask::{Question, form_of};
 
@@ -27,22 +27,21 @@ impl Edge {
     pub(super) fn begin_take(
         &mut self,
         name: media::RecordingId,
-        call: CallKey,
+        account: AccountSid,
+        of: Recorded,
         source: RecordingSource,
         plan: RecordPlan,
     ) {
         let (sender, parts) = unbounded_channel();
         self.takes.insert(name, Take(sender));
         let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
+        let (call, conference) = match of {
+            Recorded::Call(call) => (Some(call), None),
+            Recorded::Conference(conference) => (None, Some(conference)),
+        };
         tokio::spawn(async move {
-            let new = New {
-                account: call.account,
-                call: Some(call.sid),
-                conference: None,
-                name: Some(name.0),
-                source: source.name(),
-                plan,
-            };
+            let new =
+                New { account, call, conference, name: Some(name.0), source: source.name(), plan };
             let saved = record(&shared, new, parts).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a recording could not be kept");
                 None
