@@ -1,10 +1,12 @@
 //! Voice: calls in and out, driven by TwiML.
 
 pub mod api;
+pub mod conferences;
 pub mod edge;
 pub mod engine;
 pub mod model;
 pub mod params;
+pub mod queues;
 pub mod recordings;
 pub mod rules;
 pub mod store;
@@ -26,6 +28,7 @@ use crate::webhooks::ask::Asker;
 pub static PRODUCT: Product = Product {
     name: "voice",
     migrations: &[store::MIGRATIONS],
+    resources: &[&queues::QUEUE],
     settings: edge::SETTINGS,
     install: |kit, installed| {
         let settings = Settings::of(kit)?;
@@ -103,6 +106,14 @@ impl Voice {
             Ok::<_, StoreError>(accepted)
         };
         self.shared.store.write(unit).await.map_err(crate::accounts::store_error)?
+    }
+
+    /// Waits until everything that was ordered before is done and on disk.
+    pub async fn settled(&self) {
+        let (settled, wait) = tokio::sync::oneshot::channel();
+        self.desk.tell(Told::Settle(settled));
+        // Without live calls nobody answers, and there is nothing to wait for.
+        let _ = wait.await;
     }
 
     /// The way to the live calls.

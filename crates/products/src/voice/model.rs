@@ -1,6 +1,6 @@
 //! Calls and their states.
 
-use base::{AccountSid, CallSid, Instant, Money, PhoneNumberSid};
+use base::{AccountSid, CallSid, ConferenceSid, Instant, Money, PhoneNumberSid};
 use serde::{Deserialize, Serialize};
 
 /// Where a call is in its life. The numbers are stored.
@@ -275,6 +275,9 @@ pub struct Plan {
     pub caller_name: Option<String>,
     /// What the call is for, shown to the called party.
     pub reason: Option<String>,
+    /// The conference that it was promised to, if nobody is in one of its name.
+    #[serde(default)]
+    pub conference: Option<ConferenceSid>,
 }
 
 /// How a call is recorded from its answer.

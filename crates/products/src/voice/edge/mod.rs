@@ -7,6 +7,7 @@ mod pace;
 mod place;
 mod prompts;
 mod recordings;
+mod rooms;
 mod screen;
 mod settings;
 
@@ -15,15 +16,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::store::{Batch, Blobs, Store, StoreError, Tx};
-use base::{CallSid, MasterKey};
+use base::{AccountSid, CallSid, ConferenceSid, MasterKey};
 use machine::Machine as _;
 use net::media::{Media, OpenLeg};
 use net::sip::SipHandle;
 use net::{Client, Clock};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
 
 use crate::accounts::Accounts;
 use crate::messaging::Messaging;
+use crate::voice::conferences;
 use crate::voice::engine::{Config, Engine, Input, Opened, Order, Output, Ports};
 use crate::voice::model::{CallRecord, Plan};
 use crate::voice::store::Change;
@@ -32,6 +35,7 @@ use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::ask::Asker;
 
 pub use prompts::Voices;
+pub use recordings::blob as recording_blob;
 pub use settings::{SETTINGS, Settings};
 
 /// How often it is noted that calls live.
@@ -75,6 +79,8 @@ pub enum Told {
     CalledBack(CallSid),
     /// A call waits for its turn.
     Queued(Box<CallRecord>, Box<Plan>),
+    /// Tell when everything that was said before is on disk.
+    Settle(oneshot::Sender<()>),
     /// A phone of `dev` listens here: numbers without a carrier ring there.
     Handsets(sip::message::Uri),
 }
@@ -127,6 +133,10 @@ impl Ports for Legs {
             }
         }
     }
+
+    fn open_mixer(&mut self, beside: Option<media::LegId>) -> media::MixerId {
+        self.media.open_mixer(beside, self.events.clone())
+    }
 }
 
 /// The task.
@@ -137,6 +147,9 @@ pub struct Edge {
     sip: SipHandle,
     media: Media,
     stepping: Batch<Change, ()>,
+    writing: Batch<rooms::Write, ()>,
+    /// Calls that were made to join a conference.
+    promises: BTreeMap<CallSid, (AccountSid, ConferenceSid)>,
     pace: pace::Pace,
     gateways: Vec<sip::GatewayId>,
     handsets: Option<sip::Uri>,
@@ -229,15 +242,19 @@ impl Edge {
         let address = settings.media_address(sip.listeners());
         let config = Config { media_address: address, calls_max: settings.calls_max };
         let ports = Box::new(Legs { media: media.clone(), events });
-        let first = u64::from_le_bytes([seed[0], seed[1], seed[2], seed[3], 0, 0, 0, 0]) << 16;
         let context = Arc::clone(&shared.context);
         let stepping = Batch::new(shared.store.clone(), move |tx, changes: Vec<Change>| {
             work::step(tx, &context, &changes)?;
             Ok(vec![(); changes.len()])
         });
+        let context = Arc::clone(&shared.context);
+        let writing = Batch::new(shared.store.clone(), move |tx, writes: Vec<rooms::Write>| {
+            rooms::write(tx, &context, &writes)?;
+            Ok(vec![(); writes.len()])
+        });
         let (rate, limit) = (settings.call_rate, settings.call_limit);
         Ok(Self {
-            engine: Engine::new(config, ports, first),
+            engine: Engine::new(config, ports, seed),
             pace: pace::Pace::new(rate, limit),
             gateways: ids,
             handsets: None,
@@ -248,23 +265,36 @@ impl Edge {
             sip,
             media,
             stepping,
+            writing,
+            promises: BTreeMap::new(),
         })
     }
 
     /// Ends what a crash left open, and goes on with what waited.
     async fn recover(&mut self) -> Result<(), StoreError> {
         let context = Arc::clone(&self.shared.context);
-        let unit = move |tx: &mut Tx<'_>| work::end_orphans(tx, &context);
-        let queued = self.shared.store.write(unit).await?;
+        let unit = move |tx: &mut Tx<'_>| {
+            conferences::end_orphans(tx, &context.node)?;
+            crate::voice::store::queues::forget_node(tx, &context.node)?;
+            work::end_orphans(tx, &context)
+        };
+        let queued = self.shared.store.write::<_, StoreError, _>(unit).await?;
         for (record, sealed) in queued {
             let plan = sealed.and_then(|it| work::open_plan(&self.shared.master, &record, &it));
-            self.pace.queue(record, plan.unwrap_or_default());
+            let plan = plan.unwrap_or_default();
+            self.promised(record.key, &plan);
+            self.pace.queue(record, plan);
         }
         recordings::recover(&self.shared).await
     }
 
     fn take(&mut self, told: Told) {
         match told {
+            Told::Input(Input::Order(call, Order::Record(_, name)))
+                if !self.engine.can_record(call) =>
+            {
+                self.abandon(name);
+            }
             Told::Input(input) => self.engine.handle(self.shared.clock.now(), input),
             Told::CalledBack(call) => {
                 if !self.call_back(call) {
@@ -272,7 +302,11 @@ impl Edge {
                     self.engine.handle(self.shared.clock.now(), Input::Order(call, order));
                 }
             }
-            Told::Queued(record, plan) => self.pace.queue(*record, *plan),
+            Told::Queued(record, plan) => {
+                self.promised(record.key, &plan);
+                self.pace.queue(*record, *plan);
+            }
+            Told::Settle(settled) => self.settle(settled),
             Told::Handsets(uri) => self.handsets = Some(uri),
         }
     }
@@ -308,8 +342,8 @@ impl Edge {
             Output::Listen { call, id, listen, tap } => self.listen(call, id, listen, tap),
             Output::Tapped { tap, samples, .. } => self.tapped(tap, samples),
             Output::Unlisten { tap } => drop(self.ears.remove(&tap)),
-            Output::Recording { recording, call, source, plan } => {
-                self.begin_take(recording, call, source, plan);
+            Output::Recording { recording, account, of, source, plan } => {
+                self.begin_take(recording, account, of, source, plan);
             }
             Output::Chunk { recording, octets } => self.chunk(recording, octets),
             Output::RecordingOver { recording, duration_ms } => {
@@ -323,7 +357,15 @@ impl Edge {
             Output::Quality { call, statistics } => {
                 tracing::debug!(%call, ?statistics, "the quality of a leg");
             }
-            Output::Gone(call) => self.pace.gone(call),
+            Output::NameQueue { call, ticket, name, make } => {
+                self.name_queue(call, ticket, name, make);
+            }
+            Output::Member(member) => self.write(rooms::Write::Member(member)),
+            Output::Conference(news) => self.write(rooms::Write::Conference(news)),
+            Output::Gone(call) => {
+                self.pace.gone(call);
+                self.promise_over(call);
+            }
         }
     }
 

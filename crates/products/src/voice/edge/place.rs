@@ -38,6 +38,7 @@ impl Edge {
         let (key, status) = (record.key, Status::Failed);
         self.step(Change { key, status, at, sip_code: 0, price: None });
         self.pace.gone(record.key.sid);
+        self.promise_over(record.key.sid);
     }
 
     /// Calls back a call that is still queued. `true` when it was.
@@ -46,6 +47,7 @@ impl Edge {
         let at = self.shared.clock.now();
         let (key, status) = (record.key, Status::Canceled);
         self.step(Change { key, status, at, sip_code: 0, price: None });
+        self.promise_over(call);
         true
     }
 

@@ -4,6 +4,7 @@ use base::{ApiError, CallSid, Instant};
 use twiml::voice::{self, Destination, Dial, DialStatus, Dialled, Endpoint, Id, Input as Told};
 
 use crate::voice::engine::live::{Effect, Role, Runner};
+use crate::voice::engine::queue::Serving;
 use crate::voice::engine::record::events;
 use crate::voice::engine::{Engine, Output, Placing, RecordingSource, Ticket, io};
 use crate::voice::model::{Direction, Plan, RecordPlan, Status};
@@ -21,25 +22,42 @@ struct Leg {
 
 /// A dial under way.
 pub(super) struct Dialling {
-    id: Id,
-    dial: Dial,
+    pub id: Id,
+    pub dial: Dial,
     /// Begun ones.
     legs: Vec<Leg>,
     /// Those whose turn has not come, last first.
     later: Vec<Endpoint>,
     /// The one that answered.
-    chosen: Option<CallSid>,
+    pub chosen: Option<CallSid>,
     /// Since when the two are connected.
-    bridged_at: Option<Instant>,
+    pub bridged_at: Option<Instant>,
     recording: Option<media::RecordingId>,
     /// What is told once the recording is on disk.
-    told: Option<Dialled>,
+    pub told: Option<Dialled>,
+    /// Of a queue: nobody is called, who waits is taken out.
+    pub queue: Option<Serving>,
 }
 
 impl Dialling {
+    /// A dial of a queue.
+    pub(super) fn of_queue(id: Id, dial: Dial, serving: Serving) -> Self {
+        Self {
+            id,
+            dial,
+            legs: Vec::new(),
+            later: Vec::new(),
+            chosen: None,
+            bridged_at: None,
+            recording: None,
+            told: None,
+            queue: Some(serving),
+        }
+    }
+
     /// When it wants to be looked at: its legs have timers of their own.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        None
+        self.queue.as_ref().and_then(|serving| serving.until)
     }
 }
 
@@ -49,12 +67,12 @@ impl Engine {
         let endpoints = match &dial.to {
             voice::Target::Endpoints(endpoints) => endpoints.clone(),
             voice::Target::Conference(conference) => {
-                self.complain(call, &format!("no conferences here yet: {}", conference.name));
-                return self.dial_failed(call, id, Vec::new());
+                let conference = conference.as_ref().clone();
+                return self.join(call, id, conference, dial.time_limit_s);
             }
             voice::Target::Queue(queue) => {
-                self.complain(call, &format!("there are no queues here yet: {}", queue.name));
-                return self.dial_failed(call, id, Vec::new());
+                let queue = queue.clone();
+                return self.dial_queue(call, id, dial, queue);
             }
         };
         let sequential = dial.sequential;
@@ -70,6 +88,7 @@ impl Engine {
             bridged_at: None,
             recording: None,
             told: None,
+            queue: None,
         };
         let item = self.number();
         let Some(live) = self.calls.get_mut(&call) else { return };
@@ -227,7 +246,7 @@ impl Engine {
         self.tell(parent, Runner::Main, Told::Bridged(id));
     }
 
-    fn record_dial(&mut self, parent: CallSid) {
+    pub(super) fn record_dial(&mut self, parent: CallSid) {
         let Some(dialling) = self.calls.get(&parent).and_then(|live| live.dialling.as_ref()) else {
             return;
         };
@@ -297,7 +316,7 @@ impl Engine {
         self.end_dial(call, Some(DialStatus::Canceled));
     }
 
-    fn end_dial(&mut self, call: CallSid, cut: Option<DialStatus>) {
+    pub(super) fn end_dial(&mut self, call: CallSid, cut: Option<DialStatus>) {
         let now = self.now;
         let Some(live) = self.calls.get_mut(&call) else { return };
         let Some(dialling) = live.dialling.as_mut().filter(|dialling| dialling.told.is_none())
@@ -321,6 +340,7 @@ impl Engine {
             self.put(Output::Media(media::Command::Stop(leg)));
             self.put(Output::Media(media::Command::Detach(leg)));
         }
+        self.agent_gone(call);
         match recording {
             Some(recording) => self.stop_recording(call, recording),
             None => self.dial_over(call, id, None),
@@ -373,6 +393,7 @@ impl Dialling {
             })
         };
         let status = match (self.bridged_at, cut) {
+            (Some(_), _) if self.queue.is_some() => DialStatus::Answered,
             (Some(_), _) => DialStatus::Completed,
             (None, Some(cut)) => cut,
             (None, None) => worst().unwrap_or(DialStatus::Failed),
@@ -384,14 +405,16 @@ impl Dialling {
             .rev()
             .find(|leg| matches!(leg.endpoint.to, Destination::Sip { .. }) && leg.call == last);
         let code = sip.and_then(|leg| leg.over).map(|(_, code)| code).filter(|code| *code != 0);
-        let more = code.map(|code| ("DialSipResponseCode".to_owned(), code.to_string()));
+        let code = code.map(|code| ("DialSipResponseCode".to_owned(), code.to_string()));
+        let queue = self.queue.iter().flat_map(Serving::params);
+        let more = code.into_iter().chain(queue).collect();
         Dialled {
             status,
             sid: last.map(|sid| sid.to_string()),
             duration_s: Some(duration.unwrap_or_default()),
             bridged: Some(self.bridged_at.is_some()),
             recording: None,
-            more: more.into_iter().collect(),
+            more,
         }
     }
 }

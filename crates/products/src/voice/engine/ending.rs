@@ -89,9 +89,11 @@ impl Engine {
         let code = if answered { 200 } else { code };
         self.recordings_cut(call);
         self.step(call, status, code);
-        for runner in [Runner::Side, Runner::Main] {
+        for runner in Runner::ALL {
             self.tell(call, runner, Told::HungUp);
         }
+        self.stop_stay(call);
+        self.stop_seat(call);
         let media = self.calls.get(&call).and_then(|live| live.media);
         if let Some(leg) = media {
             self.put(Output::Media(media::Command::Close(leg)));
@@ -110,6 +112,8 @@ impl Engine {
         let over = !self.by_leg.contains_key(&live.leg)
             && closed(&live.main)
             && closed(&live.side)
+            && live.queued.is_none()
+            && live.seat.is_none()
             && live.dialling.is_none();
         if over && !self.waits_for_recording(call) {
             self.calls.remove(&call);
@@ -122,7 +126,8 @@ impl Engine {
     pub(super) fn due(&mut self, call: CallSid) {
         let now = self.now;
         let Some(live) = self.calls.get_mut(&call) else { return };
-        for interpreter in [&mut live.side, &mut live.main].into_iter().flatten() {
+        let interpreters = [&mut live.aside, &mut live.side, &mut live.main];
+        for interpreter in interpreters.into_iter().flatten() {
             interpreter.tick(now);
         }
         let rang = live.ring_until.is_some_and(|at| at <= now);
@@ -134,6 +139,8 @@ impl Engine {
             live.limit_at = None;
             self.hang_up(call, Status::Completed);
         }
+        self.queue_dial_due(call);
+        self.seat_due(call);
         self.run(call);
         self.forget_if_over(call);
     }
@@ -213,6 +220,8 @@ impl Engine {
                 });
             }
             Order::StopRecording(recording) => self.stop_recording(call, recording),
+            Order::Seat(conference, change) => self.change_seat(call, conference, *change),
+            Order::Kick(conference) => self.kick(call, conference),
         }
     }
 

@@ -7,10 +7,9 @@ use twiml::voice::{self, Audio, DialStatus, Dialled, Id, Input as Told, Output a
 
 use crate::voice::engine::live::{Effect, Referring, Runner};
 use crate::voice::engine::{Engine, Fetching, Output, Ticket, io};
-use crate::voice::model::Status;
 use crate::voice::params;
 
-/// What a queue is answered with until there are queues.
+/// Something in a document can't be done here.
 const NOT_HERE: u32 = 12200;
 
 impl Engine {
@@ -18,9 +17,9 @@ impl Engine {
     pub(super) fn run(&mut self, call: CallSid) {
         loop {
             let Some(live) = self.calls.get_mut(&call) else { return };
-            let side = live.side.as_mut().and_then(voice::Call::poll).map(|it| (Runner::Side, it));
-            let next = side.or_else(|| {
-                live.main.as_mut().and_then(voice::Call::poll).map(|it| (Runner::Main, it))
+            let next = Runner::ALL.into_iter().find_map(|runner| {
+                let wanted = live.interpreter(runner).and_then(voice::Call::poll);
+                wanted.map(|wanted| (runner, wanted))
             });
             let Some((runner, wanted)) = next else { break };
             self.want(call, runner, wanted);
@@ -53,23 +52,16 @@ impl Engine {
             Wanted::Listen(id, listen) => self.listen(call, runner, id, listen),
             Wanted::Record(id, record) => self.record_verb(call, runner, id, &record),
             Wanted::Dial(id, dial) => self.dial(call, id, *dial),
-            Wanted::Enqueue(id, enqueue) => {
-                self.complain(call, &format!("there are no queues here yet: {}", enqueue.name));
-                let dequeued = voice::Dequeued {
-                    result: voice::QueueResult::SystemError,
-                    sid: None,
-                    time_s: None,
-                };
-                self.tell(call, runner, Told::Dequeued(id, dequeued));
-            }
+            Wanted::Enqueue(id, enqueue) => self.enqueue(call, id, enqueue),
             Wanted::Refer(id, target) => self.refer(call, runner, id, &target),
             Wanted::Echo(id) => self.echo(call, runner, id),
             Wanted::Send(id, message) => self.send_text(call, runner, id, message),
             Wanted::Stop(id) => self.stop(call, runner, id),
-            Wanted::Leave => {}
-            Wanted::Done => self.side_done(call, runner),
-            Wanted::Hangup => self.document_hangs_up(call, runner),
+            Wanted::Leave => self.dequeue(call, voice::QueueResult::Leave),
+            Wanted::Done => self.runner_over(call, runner, false),
+            Wanted::Hangup => self.runner_over(call, runner, true),
             Wanted::Problem(problem, url) => {
+                self.announcement_fails(call, runner, &problem);
                 if let Some(live) = self.calls.get(&call) {
                     let call = live.record.key;
                     self.put(Output::Problem { call, problem, url });
@@ -92,12 +84,14 @@ impl Engine {
         runner: Runner,
         id: Id,
         hook: &twiml::Hook,
-        more: voice::Params,
+        mut more: voice::Params,
     ) {
+        more.extend(self.wait_params(call, runner));
         let Some(live) = self.calls.get(&call) else { return };
         let fetching = match runner {
             Runner::Main => Fetching::Main(id),
             Runner::Side => Fetching::Side(id),
+            Runner::Aside => Fetching::Aside(id),
         };
         let mut form = params::standing(&live.record, live.record.status);
         form.extend(live.extra.iter().cloned());
@@ -122,6 +116,7 @@ impl Engine {
         let (runner, id) = match fetching {
             Fetching::Main(id) => (Runner::Main, id),
             Fetching::Side(id) => (Runner::Side, id),
+            Fetching::Aside(id) => (Runner::Aside, id),
         };
         let told = match result {
             Ok(fetched) => Told::Fetched(id, fetched),
@@ -153,7 +148,7 @@ impl Engine {
                 self.begin_effect(call, runner, id, Effect::Digits(item));
                 let digits = digits.repeat(usize::try_from(play.loops).unwrap_or(1));
                 let source = media::Source::Digits(digits.as_str().into());
-                self.play(call, vec![media::Item { id: item, source }]);
+                self.play_of(call, runner, vec![media::Item { id: item, source }]);
             }
         }
     }
@@ -220,12 +215,9 @@ impl Engine {
     /// What became of a text.
     pub(super) fn sent(&mut self, call: CallSid, id: Id, result: Result<voice::Params, u32>) {
         let Some(live) = self.calls.get_mut(&call) else { return };
-        let runner = if live.effects.remove(&(Runner::Main, id)).is_some() {
-            Runner::Main
-        } else {
-            live.effects.remove(&(Runner::Side, id));
-            Runner::Side
-        };
+        let mut runners = Runner::ALL.into_iter().rev();
+        let sends = |runner: &Runner| live.effects.remove(&(*runner, id)).is_some();
+        let Some(runner) = runners.find(sends) else { return };
         self.tell(call, runner, Told::Sent(id, result));
     }
 
@@ -298,9 +290,7 @@ impl Engine {
         match live.effects.get(&(runner, id)).cloned() {
             Some(Effect::Prompt { .. } | Effect::Digits(_)) => {
                 live.effects.remove(&(runner, id));
-                if let Some(leg) = leg {
-                    self.put(Output::Media(media::Command::Stop(leg)));
-                }
+                self.stop_playing(call, runner);
             }
             Some(Effect::Listening(_)) => self.stop_listening(call, (runner, id)),
             Some(Effect::Recording(recording)) => self.stop_recording(call, recording),
@@ -312,6 +302,8 @@ impl Engine {
                     self.put(Output::Media(media::Command::Echo(leg, false)));
                 }
             }
+            Some(Effect::Enqueued) => self.stop_stay(call),
+            Some(Effect::Conference) => self.stop_seat(call),
             Some(Effect::Sending) | None => {}
         }
     }
@@ -327,20 +319,5 @@ impl Engine {
             more,
         };
         self.tell(call, Runner::Main, Told::Dialled(id, dialled));
-    }
-
-    /// A screening document lets its leg be connected.
-    fn side_done(&mut self, call: CallSid, runner: Runner) {
-        match runner {
-            Runner::Main => self.hang_up(call, Status::Completed),
-            Runner::Side => self.screened(call, true),
-        }
-    }
-
-    fn document_hangs_up(&mut self, call: CallSid, runner: Runner) {
-        match runner {
-            Runner::Main => self.hang_up(call, Status::Completed),
-            Runner::Side => self.screened(call, false),
-        }
     }
 }

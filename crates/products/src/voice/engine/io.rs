@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use base::{ApiError, CallSid};
+use base::{AccountSid, ApiError, CallSid, ConferenceSid};
 use twiml::Fetched;
 use twiml::voice::{self, Id};
 
+use crate::voice::engine::news::{Conferenced, KnownQueue, Member, RoomOrder, SeatChange};
 use crate::voice::model::{CallKey, CallRecord, Hook, Plan, RecordPlan, StatusCallback};
 use crate::voice::params::Form;
 use crate::voice::store::Change;
@@ -28,6 +29,9 @@ pub struct Opened {
 pub trait Ports: Send {
     /// A leg, beside one that it will be connected with. `None` when there is no room.
     fn open(&mut self, beside: Option<media::LegId>) -> Option<Opened>;
+
+    /// A mixer, beside a leg that will take part.
+    fn open_mixer(&mut self, beside: Option<media::LegId>) -> media::MixerId;
 }
 
 /// A call that came in, and is let in.
@@ -63,6 +67,17 @@ pub enum Fetching {
     Main(Id),
     /// Of the interpreter that runs meanwhile: screening, waiting.
     Side(Id),
+    /// Of an announcement.
+    Aside(Id),
+}
+
+/// What is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// A call.
+    Call(CallSid),
+    /// A conference.
+    Conference(ConferenceSid),
 }
 
 /// Why a recording was made, as `RecordingSource` says it.
@@ -76,6 +91,8 @@ pub enum RecordingSource {
     OutboundApi,
     /// `POST …/Recordings` of a live call.
     StartCallRecordingApi,
+    /// `Conference record=…`.
+    Conference,
 }
 
 impl RecordingSource {
@@ -86,6 +103,7 @@ impl RecordingSource {
             Self::DialVerb => "DialVerb",
             Self::OutboundApi => "OutboundAPI",
             Self::StartCallRecordingApi => "StartCallRecordingAPI",
+            Self::Conference => "Conference",
         }
     }
 }
@@ -110,6 +128,10 @@ pub enum Order {
     ResumeRecording(media::RecordingId),
     /// End a recording.
     StopRecording(media::RecordingId),
+    /// Change its place in a conference.
+    Seat(ConferenceSid, Box<SeatChange>),
+    /// Take it out of a conference.
+    Kick(ConferenceSid),
 }
 
 /// What the engine is told.
@@ -191,6 +213,17 @@ pub enum Input {
     },
     /// By the API.
     Order(CallSid, Order),
+    /// The answer to `NameQueue`: none where there is no such queue.
+    Queue {
+        /// Whose.
+        call: CallSid,
+        /// Which.
+        ticket: Ticket,
+        /// The queue, or the code of what went wrong.
+        result: Result<Option<KnownQueue>, (u32, String)>,
+    },
+    /// By the API, of a conference.
+    Conference(ConferenceSid, RoomOrder),
 }
 
 /// What the engine wants.
@@ -276,7 +309,9 @@ pub enum Output {
         /// Its name.
         recording: media::RecordingId,
         /// Whose.
-        call: CallKey,
+        account: AccountSid,
+        /// Of what.
+        of: Recorded,
         /// Why.
         source: RecordingSource,
         /// How.
@@ -327,6 +362,21 @@ pub enum Output {
         /// The document.
         url: String,
     },
+    /// Look up a queue by its name, and make it where it is not there: `Queue`.
+    NameQueue {
+        /// Whose.
+        call: CallKey,
+        /// Which.
+        ticket: Ticket,
+        /// Its name.
+        name: String,
+        /// Callers at most in one that is made; none to make none.
+        make: Option<u32>,
+    },
+    /// A caller waits in a queue, or no longer.
+    Member(Member),
+    /// Something happened in a conference: write it, and tell whoever asked.
+    Conference(Box<Conferenced>),
     /// The numbers of a leg that is closed.
     Quality {
         /// Whose.

@@ -7,8 +7,11 @@ use base::{CallSid, Instant};
 use machine::Machine as _;
 use twiml::voice::{self, Id};
 
+use crate::voice::engine::announce::Announcing;
+use crate::voice::engine::conference::Seat;
 use crate::voice::engine::dial::Dialling;
 use crate::voice::engine::io::Ticket;
+use crate::voice::engine::queue::Queued;
 use crate::voice::model::{CallRecord, Plan, Status};
 use crate::voice::params::Form;
 
@@ -59,6 +62,10 @@ pub(super) enum Effect {
     Recording(media::RecordingId),
     /// Others are called.
     Dialling,
+    /// The caller waits in a queue, or was taken out of it.
+    Enqueued,
+    /// The caller takes part in a conference.
+    Conference,
     /// The caller is sent somewhere.
     Referring(Referring),
     /// The caller hears itself.
@@ -76,13 +83,20 @@ pub(super) struct Referring {
     pub notified: Option<u16>,
 }
 
-/// Which of a call's two interpreters.
+/// Which of a call's interpreters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Runner {
     /// The call's own documents.
     Main,
     /// What is run meanwhile: screening, waiting.
     Side,
+    /// An announcement to the call, or to its whole conference.
+    Aside,
+}
+
+impl Runner {
+    /// All of them, in the order in which they are asked what they want.
+    pub(super) const ALL: [Self; 3] = [Self::Aside, Self::Side, Self::Main];
 }
 
 /// A call.
@@ -102,8 +116,15 @@ pub(super) struct Live {
     pub extra: Form,
     pub main: Option<voice::Call>,
     pub side: Option<voice::Call>,
+    pub aside: Option<voice::Call>,
     pub effects: BTreeMap<(Runner, Id), Effect>,
     pub dialling: Option<Box<Dialling>>,
+    /// Its stay in a queue.
+    pub queued: Option<Box<Queued>>,
+    /// Its place in a conference.
+    pub seat: Option<Box<Seat>>,
+    /// What `aside` announces.
+    pub announcing: Option<Announcing>,
     /// Whom it is connected with.
     pub peer: Option<CallSid>,
     /// Recordings that were begun for the whole of it.
@@ -131,8 +152,12 @@ impl Live {
             extra: Form::new(),
             main: None,
             side: None,
+            aside: None,
             effects: BTreeMap::new(),
             dialling: None,
+            queued: None,
+            seat: None,
+            announcing: None,
             peer: None,
             recordings: Vec::new(),
             verdict: None,
@@ -151,6 +176,7 @@ impl Live {
         match runner {
             Runner::Main => self.main.as_mut(),
             Runner::Side => self.side.as_mut(),
+            Runner::Aside => self.aside.as_mut(),
         }
     }
 
@@ -162,10 +188,11 @@ impl Live {
 
     /// When it wants to be looked at again.
     pub(super) fn wake_at(&self) -> Option<Instant> {
-        let interpreters = [&self.main, &self.side].into_iter().flatten();
+        let interpreters = [&self.main, &self.side, &self.aside].into_iter().flatten();
         let interpreters = interpreters.filter_map(voice::Call::wake_at);
         let own = [self.ring_until, self.limit_at].into_iter().flatten();
         let dialling = self.dialling.as_ref().and_then(|dialling| dialling.wake_at());
-        interpreters.chain(own).chain(dialling).min()
+        let seat = self.seat.as_ref().map(|seat| seat.until);
+        interpreters.chain(own).chain(dialling).chain(seat).min()
     }
 }

@@ -4,29 +4,40 @@
 //! A call is one leg. A call that runs documents has an interpreter; what its `Dial` brings are
 //! calls of their own, its children, which run a document of their own before they are connected.
 
+mod announce;
+mod conference;
 mod dial;
 mod ending;
 mod incoming;
 mod interpret;
 mod io;
 mod live;
+mod news;
 mod outgoing;
 mod prompts;
+mod queue;
 mod record;
 mod sdp;
+mod seats;
 mod tones;
+mod waiting;
 mod wakes;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-use base::{CallSid, Instant};
-use machine::Machine;
+use base::{AccountSid, CallSid, ConferenceSid, Instant, QueueSid};
+use machine::{Machine, Random};
 
 pub use io::{
-    Admission, Fetching, Input, Opened, Order, Output, Placing, Ports, RecordingSource, Ticket,
+    Admission, Fetching, Input, Opened, Order, Output, Placing, Ports, Recorded, RecordingSource,
+    Ticket,
 };
 use live::Live;
+pub use news::{
+    Announced, Conferenced, Ended, Gone, KnownQueue, Member, Participant, RoomOrder, SeatChange,
+    Step,
+};
 use wakes::Wakes;
 
 /// How the engine is set up.
@@ -46,6 +57,11 @@ pub struct Engine {
     by_leg: BTreeMap<sip::LegId, CallSid>,
     by_media: BTreeMap<media::LegId, CallSid>,
     recordings: BTreeMap<media::RecordingId, record::Recording>,
+    lines: BTreeMap<QueueSid, queue::Line>,
+    rooms: BTreeMap<ConferenceSid, conference::Room>,
+    room_names: BTreeMap<(AccountSid, String), ConferenceSid>,
+    by_mixer: BTreeMap<media::MixerId, ConferenceSid>,
+    random: Random,
     tones: tones::Tones,
     wakes: Wakes,
     outputs: VecDeque<Output>,
@@ -54,9 +70,11 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// An engine without calls. Legs that it opens are numbered from `first`, which no earlier
-    /// life of this process has used.
-    pub fn new(config: Config, ports: Box<dyn Ports>, first: u64) -> Self {
+    /// An engine without calls. Legs that it opens are numbered from what the seed says, which no
+    /// earlier life of this process has used; so are the SIDs of conferences made of it.
+    pub fn new(config: Config, ports: Box<dyn Ports>, seed: [u8; 32]) -> Self {
+        let [a, b, c, d, ..] = seed;
+        let first = u64::from(u32::from_le_bytes([a, b, c, d])) << 16;
         Self {
             config,
             ports,
@@ -64,6 +82,11 @@ impl Engine {
             by_leg: BTreeMap::new(),
             by_media: BTreeMap::new(),
             recordings: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            rooms: BTreeMap::new(),
+            room_names: BTreeMap::new(),
+            by_mixer: BTreeMap::new(),
+            random: Random::from_seed_bytes(seed),
             tones: tones::Tones::default(),
             wakes: Wakes::default(),
             outputs: VecDeque::new(),
@@ -75,6 +98,11 @@ impl Engine {
     /// Calls that live.
     pub fn calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Whether a call lives and has media.
+    pub fn can_record(&self, call: CallSid) -> bool {
+        self.calls.get(&call).is_some_and(|live| live.media.is_some())
     }
 
     /// A number that was not used before.
@@ -126,7 +154,10 @@ impl Engine {
     }
 
     fn media(&mut self, owner: media::Owner, event: media::Event) {
-        let media::Owner::Leg(leg) = owner else { return };
+        let leg = match owner {
+            media::Owner::Leg(leg) => leg,
+            media::Owner::Mixer(mixer) => return self.mixer_event(mixer, event),
+        };
         let Some(call) = self.by_media.get(&leg).copied() else { return };
         match event {
             media::Event::Finished { item, .. } => self.item_finished(call, item),
@@ -142,6 +173,7 @@ impl Engine {
             media::Event::Tapped { tap, samples } => {
                 self.put(Output::Tapped { call, tap, samples });
             }
+            media::Event::Speaking { speaking } => self.speaks(call, speaking),
             media::Event::Closed(statistics) => {
                 self.by_media.remove(&leg);
                 self.put(Output::Quality { call, statistics });
@@ -176,6 +208,8 @@ impl Machine for Engine {
             Input::Saved { recording, saved } => self.saved(recording, saved),
             Input::Sent { call, id, result } => self.sent(call, id, result),
             Input::Order(call, order) => self.order(call, order),
+            Input::Queue { call, ticket, result } => self.queue_named(call, ticket, result),
+            Input::Conference(conference, order) => self.room_order(conference, order),
         }
     }
 

@@ -38,7 +38,7 @@ impl Engine {
             Ok(prompt) if !prompt.is_empty() => {
                 *playing = Some(item);
                 let source = media::Source::Prompt { prompt, from_ms: 0, loops };
-                self.play(call, vec![media::Item { id: item, source }]);
+                self.play_of(call, key.0, vec![media::Item { id: item, source }]);
             }
             Ok(_) => self.finished(call, key),
             Err((code, message)) => {

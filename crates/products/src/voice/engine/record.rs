@@ -1,10 +1,10 @@
 //! Recordings of calls: begun, halted, ended, and told once they can be had.
 
 use base::CallSid;
-use twiml::voice::{self, Ending, Id, Input as Told, Recorded};
+use twiml::voice::{self, Ending, Id, Input as Told};
 
 use crate::voice::engine::live::{Effect, Runner};
-use crate::voice::engine::{Engine, Output, RecordingSource, io};
+use crate::voice::engine::{Engine, Output, Recorded, RecordingSource, io};
 use crate::voice::model::{Plan, RecordPlan};
 
 /// A recording that is under way, or waits to be on disk.
@@ -41,7 +41,7 @@ impl Engine {
         let max_ms = u64::from(record.max_s) * 1_000;
         let source = RecordingSource::RecordVerb;
         let Some(recording) = self.start_recording(call, None, &plan, source, max_ms) else {
-            let nothing = Recorded { recording: None, ending: Ending::Ended };
+            let nothing = voice::Recorded { recording: None, ending: Ending::Ended };
             return self.tell(call, runner, Told::Recorded(id, nothing));
         };
         if let Some(known) = self.recordings.get_mut(&recording) {
@@ -81,7 +81,8 @@ impl Engine {
             },
             max_ms,
         };
-        self.put(Output::Recording { recording, call: key, source, plan });
+        let (account, of) = (key.account, Recorded::Call(key.sid));
+        self.put(Output::Recording { recording, account, of, source, plan });
         let owner = media::Owner::Leg(leg);
         self.put(Output::Media(media::Command::Record(owner, recording, config)));
         Some(recording)
@@ -146,7 +147,7 @@ impl Engine {
                 live.effects.remove(&(runner, id));
             }
             let ending = if known.hung_up { Ending::HungUp } else { Ending::Ended };
-            let recorded = Recorded { recording: saved, ending };
+            let recorded = voice::Recorded { recording: saved, ending };
             self.tell(call, runner, Told::Recorded(id, recorded));
         }
         self.forget_if_over(call);

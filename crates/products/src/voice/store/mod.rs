@@ -1,6 +1,8 @@
-//! The SQL of calls and recordings.
+//! The SQL of calls, recordings, queues and conferences.
 
 mod calls;
+pub mod conferences;
+pub mod queues;
 pub mod recordings;
 
 pub use calls::{Change, Filter, change, delete, find, insert, list, live_on, seen};
@@ -11,4 +13,7 @@ use ::store::Migration;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "voice/1", sql: calls::TABLES },
     Migration { name: "voice/2", sql: recordings::TABLES },
+    Migration { name: "voice/3", sql: recordings::CONFERENCES },
+    Migration { name: "voice/4", sql: conferences::TABLES },
+    Migration { name: "voice/5", sql: queues::TABLES },
 ];

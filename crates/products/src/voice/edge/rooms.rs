@@ -1,0 +1,102 @@
+//! Queues and conferences beside the engine: names are looked up, and what happened is written, in
+//! the order in which it did.
+
+use std::sync::Arc;
+
+use ::store::{StoreError, Tx};
+use base::{AccountSid, ApiError, CallSid, ConferenceSid};
+use tokio::sync::oneshot;
+
+use crate::resource::Refusal;
+use crate::voice::conferences;
+use crate::voice::edge::Edge;
+use crate::voice::engine::{Conferenced, Input, Member, Ticket};
+use crate::voice::model::{CallKey, Plan};
+use crate::voice::queues;
+use crate::voice::work::Context;
+
+/// Something to be written.
+pub(super) enum Write {
+    /// Who waits where.
+    Member(Member),
+    /// What happened in a conference.
+    Conference(Box<Conferenced>),
+    /// Nobody came into a conference.
+    Abandoned(AccountSid, ConferenceSid),
+    /// Nothing: whoever hands it in waits for what was handed in before.
+    Nothing,
+}
+
+/// Writes, in order.
+pub(super) fn write(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    writes: &[Write],
+) -> Result<(), StoreError> {
+    for one in writes {
+        match one {
+            Write::Member(member) => queues::follow(tx, &context.node, member)?,
+            Write::Conference(news) => conferences::follow(tx, context, news)?,
+            Write::Abandoned(account, sid) => conferences::abandon(tx, *account, *sid)?,
+            Write::Nothing => {}
+        }
+    }
+    Ok(())
+}
+
+impl Edge {
+    /// Looks a queue up by its name.
+    pub(super) fn name_queue(
+        &self,
+        call: CallKey,
+        ticket: Ticket,
+        name: String,
+        make: Option<u32>,
+    ) {
+        let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
+        tokio::spawn(async move {
+            let account = call.account;
+            let unit = move |tx: &mut Tx<'_>| queues::named(tx, account, &name, make);
+            let found = shared.store.write::<_, Refusal, _>(unit).await.map_err(ApiError::from);
+            let result = found.map_err(|error| (error.code, error.message));
+            desk.input(Input::Queue { call: call.sid, ticket, result });
+        });
+    }
+
+    /// Hands something in to be written.
+    pub(super) fn write(&self, one: Write) {
+        if let Err(error) = self.writing.send([one]) {
+            tracing::error!(%error, "a step of a queue or conference could not be written");
+        }
+    }
+
+    /// Tells when everything that was said before is on disk.
+    pub(super) fn settle(&mut self, settled: oneshot::Sender<()>) {
+        self.drain();
+        let writing = self.writing.clone();
+        tokio::spawn(async move {
+            if let Err(error) = writing.submit(Write::Nothing).await {
+                tracing::error!(%error, "what was said of a conference is not on disk");
+            }
+            // Whoever asked may be gone.
+            let _ = settled.send(());
+        });
+    }
+
+    /// A call that was made will join a conference.
+    pub(super) fn promised(&mut self, call: CallKey, plan: &Plan) {
+        if let Some(conference) = plan.conference {
+            self.promises.insert(call.sid, (call.account, conference));
+        }
+    }
+
+    /// A call is over; a conference that nobody else was promised to, and nobody came into, is so
+    /// too.
+    pub(super) fn promise_over(&mut self, call: CallSid) {
+        let Some((account, conference)) = self.promises.remove(&call) else { return };
+        let others = self.promises.values().any(|(_, other)| *other == conference);
+        if !others && !self.engine.has_room(conference) {
+            self.write(Write::Abandoned(account, conference));
+        }
+    }
+}
