@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 17] = [
+const TARGETS: [(&str, Target); 20] = [
     ("params", base::fuzz::params),
     ("address", base::fuzz::address),
     ("scalars", base::fuzz::scalars),
@@ -19,6 +19,9 @@ const TARGETS: [(&str, Target); 17] = [
     ("stream", smpp::fuzz::stream),
     ("document", twiml::fuzz::document),
     ("reply", twiml::fuzz::reply),
+    ("utterance", speech::fuzz::utterance),
+    ("wav", speech::fuzz::wav),
+    ("hints", speech::fuzz::hints),
     ("basic", products::fuzz::basic),
     ("place", products::fuzz::place),
     ("page_token", products::fuzz::page_token),

@@ -123,8 +123,8 @@ fn phonemes_are_followed_where_english_has_them() {
 fn hostile_text_does_no_harm() {
     let offline = Offline::new(&Settings::detect());
     let texts = [
-        "x".repeat(500),
-        "1".repeat(500),
+        "x".repeat(200),
+        "1".repeat(200),
         "<speak>&lt;break time='99s'/> </speed>\\ [[h@'loU]] $(id) `id` -v xx".to_owned(),
         "-w /tmp/x --help".to_owned(),
         "\u{202e}abc\u{0}\u{7}\u{1b}[31m def \u{feff}".to_owned(),
