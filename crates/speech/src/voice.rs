@@ -13,7 +13,7 @@
 //! |---|---|---|
 //! | English | flite's slt (American) | flite's rms (American) |
 //! | British English | `pico2wave`, else flite's slt | flite's rms |
-//! | German, Spanish, French, Italian | `pico2wave`, else `espeak-ng` | the same, `pico2wave` at a lower pitch |
+//! | German, Spanish, French, Italian | `pico2wave`, else `espeak-ng` | the same, pitched lower |
 //! | others | `espeak-ng`, its variant f2 | `espeak-ng` |
 //!
 //! Regions fall back to their language (`es-MX` to `es-419` to `es`), never to another one. Without

@@ -66,6 +66,7 @@ fn what_cannot_be_spoken_has_its_code() {
     assert_eq!(bare.check("Polly.Joanna", ""), Ok(()));
     assert_eq!(code(&bare, "Polly.Nobody", "", "Hi"), Err(Some(13511)));
     assert_eq!(code(&bare, "man", "", " \u{0} "), Err(Some(13520)));
+    assert_eq!(code(&bare, "man", "", "שלום"), Err(Some(13520)));
     let whole = Offline::new(&Settings::detect());
     assert_eq!(code(&whole, "man", "xx", "Hi"), Err(Some(13512)));
     let gone = Settings { espeak_ng: Some("/nonexistent".into()), ..Settings::detect() };
