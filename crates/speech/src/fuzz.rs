@@ -106,7 +106,7 @@ pub fn hints(data: &[u8]) {
     let dictionary = Dictionary::new("one W AH N\ntwo T UW".to_owned()).expect("a small one");
     let hints = Hints::new(&phrases, &dictionary);
     let grammar = hints.grammar();
-    let known = |c: char| c.is_ascii_alphanumeric() || " .;=|<>+#\n".contains(c);
+    let known = |c: char| c.is_ascii_alphanumeric() || " .;=|<>/_#\n".contains(c);
     assert!(grammar.chars().all(known), "{grammar}");
     for (name, phones) in hints.entries() {
         let plain = phones.bytes().all(|octet| octet == b' ' || octet.is_ascii_uppercase());

@@ -1,4 +1,5 @@
-//! Text to speech and speech recognition, each behind a small trait, with engines that work offline.
+//! Text to speech and speech recognition, each behind a small trait, with engines that work
+//! offline.
 //!
 //! An [`Utterance`] (a voice as Twilio writes it, a language, text with SSML) becomes samples by a
 //! [`Synthesizer`]; both calls block and belong on a thread of their own. [`Offline`] is the one
@@ -15,6 +16,7 @@ mod flite;
 pub mod fuzz;
 pub mod http;
 mod offline;
+#[cfg(any(test, flite))]
 mod phonemes;
 mod pico;
 mod plan;

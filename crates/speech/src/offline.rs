@@ -142,6 +142,10 @@ impl Synthesizer for Offline {
                 return Err(SpeakError::Engine("more than half an hour of speech".to_owned()));
             }
         }
+        // A voice may know none of the letters: Hebrew, in English.
+        if samples.is_empty() {
+            return Err(SpeakError::Empty);
+        }
         Ok(Speech { samples, rate_hz: self.rate_hz })
     }
 

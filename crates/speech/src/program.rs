@@ -37,18 +37,18 @@ fn run_within(
     command.args(arguments).env_clear().env("LC_ALL", "C.UTF-8");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| failed(&error))?;
-    let done = converse(&mut child, input, timeout);
-    let status = finish(&mut child, done.is_some()).map_err(|error| failed(&error))?;
-    match done {
-        None => Err(failed(&"it took too long, or wrote too much")),
-        Some(_) if !status.success() => Err(failed(&status)),
-        Some(output) => Ok(output),
+    let deadline = Instant::now() + timeout;
+    let done = converse(&mut child, input, deadline);
+    let ended = finish(&mut child, done.is_some(), deadline).map_err(|error| failed(&error))?;
+    match (done, ended) {
+        (Some(output), Some(status)) if status.success() => Ok(output),
+        (Some(_), Some(status)) => Err(failed(&status)),
+        _ => Err(failed(&"it took too long, or wrote too much")),
     }
 }
 
 /// Writes and reads on threads of their own, so that neither waits for the other.
-fn converse(child: &mut Child, input: &str, timeout: Duration) -> Option<Vec<u8>> {
-    let deadline = Instant::now() + timeout;
+fn converse(child: &mut Child, input: &str, deadline: Instant) -> Option<Vec<u8>> {
     let (mut stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
     let input = input.to_owned();
     let (sender, receiver) = mpsc::channel();
@@ -59,16 +59,27 @@ fn converse(child: &mut Child, input: &str, timeout: Duration) -> Option<Vec<u8>
         // Nobody listens any more when it took too long.
         let _ = sender.send(read.map(|_| output));
     });
-    let output = receiver.recv_timeout(deadline - Instant::now()).ok()?.ok()?;
+    let output =
+        receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?.ok()?;
     (output.len() <= OUTPUT_MAX).then_some(output)
 }
 
-/// The output is closed by now, so the end is near; who does not end is killed.
-fn finish(child: &mut Child, orderly: bool) -> std::io::Result<ExitStatus> {
-    if !orderly {
-        child.kill()?;
+/// How it ended. Its output is closed by now, so the end is near; who does not end in time, or was
+/// disorderly before, is killed.
+fn finish(
+    child: &mut Child,
+    orderly: bool,
+    deadline: Instant,
+) -> std::io::Result<Option<ExitStatus>> {
+    while orderly && Instant::now() < deadline {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
-    child.wait()
+    child.kill()?;
+    child.wait()?;
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -88,7 +99,9 @@ mod tests {
 
     #[test]
     fn failures_are_told_and_bounded() {
-        for script in ["exit 3", "cat >/dev/null; exec sleep 60", "exec cat /dev/zero"] {
+        for script in
+            ["exit 3", "cat >/dev/null; exec sleep 60", "exec cat /dev/zero", "exec sleep 60 >&-"]
+        {
             let answer = run_sh(script, "", 300);
             assert!(matches!(answer, Err(SpeakError::Engine(_))), "{script}");
         }

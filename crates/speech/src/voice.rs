@@ -1,15 +1,19 @@
 //! Voices by the names that Twilio gives them, and who speaks for them here.
 //!
-//! | written | language | spoken by |
-//! |---|---|---|
-//! | `man`, `woman`, `alice`, none | that of the request, else `en-US`; `alice` is a woman | as below |
-//! | `Polly.Joanna`, `Polly.Joanna-Neural`, … | the voice's own (`data/voices.tsv`); Aditi and Kajal also speak Hindi | as below |
-//! | `Google.de-DE-Standard-A`, `Google.en-US-Chirp3-HD-Kore`, … | in its name | as below; a lone letter is a woman for A, C, E, F, G, H and a man else |
+//! | written | language |
+//! |---|---|
+//! | `man`, `woman`, `alice` (a woman), none (a man) | that of the request, else `en-US` |
+//! | `Polly.Joanna`, `Polly.Joanna-Neural`, … | the voice's own (`data/voices.tsv`) |
+//! | `Google.de-DE-Standard-A`, `Google.en-US-Chirp3-HD-Kore`, … | that in its name |
+//!
+//! Polly's Aditi and Kajal speak Hindi where the request says so. Google's lone letters are women
+//! for A, C, E, F, G and H, and men else. Then, whatever the name:
 //!
 //! | language | woman | man |
 //! |---|---|---|
-//! | English | flite's slt (American); British: `pico2wave`, where it is | flite's rms (American) |
-//! | German, Spanish, French, Italian | `pico2wave`, else `espeak-ng` | the same, `pico2wave` at a lower pitch |
+//! | English | flite's slt (American) | flite's rms (American) |
+//! | British English | `pico2wave`, else flite's slt | flite's rms |
+//! | German, Spanish, French, Italian | `pico2wave`, else `espeak-ng` | the same, pitched lower |
 //! | others | `espeak-ng`, its variant f2 | `espeak-ng` |
 //!
 //! Regions fall back to their language (`es-MX` to `es-419` to `es`), never to another one. Without

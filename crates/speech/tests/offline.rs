@@ -66,6 +66,7 @@ fn what_cannot_be_spoken_has_its_code() {
     assert_eq!(bare.check("Polly.Joanna", ""), Ok(()));
     assert_eq!(code(&bare, "Polly.Nobody", "", "Hi"), Err(Some(13511)));
     assert_eq!(code(&bare, "man", "", " \u{0} "), Err(Some(13520)));
+    assert_eq!(code(&bare, "man", "", "שלום"), Err(Some(13520)));
     let whole = Offline::new(&Settings::detect());
     assert_eq!(code(&whole, "man", "xx", "Hi"), Err(Some(13512)));
     let gone = Settings { espeak_ng: Some("/nonexistent".into()), ..Settings::detect() };
@@ -123,8 +124,8 @@ fn phonemes_are_followed_where_english_has_them() {
 fn hostile_text_does_no_harm() {
     let offline = Offline::new(&Settings::detect());
     let texts = [
-        "x".repeat(500),
-        "1".repeat(500),
+        "x".repeat(200),
+        "1".repeat(200),
         "<speak>&lt;break time='99s'/> </speed>\\ [[h@'loU]] $(id) `id` -v xx".to_owned(),
         "-w /tmp/x --help".to_owned(),
         "\u{202e}abc\u{0}\u{7}\u{1b}[31m def \u{feff}".to_owned(),

@@ -32,6 +32,9 @@ struct Word {
     ways: Vec<String>,
 }
 
+/// How likely a row of a class goes on, beside that it ends.
+const ROW: &str = "0.01";
+
 /// Classes of words: the name here, Google's names, and what belongs to it, each written and said.
 const DIGITS: &str = "digits";
 const ALPHA: &str = "alpha";
@@ -96,7 +99,7 @@ impl Hints {
             if token.starts_with('$') {
                 let (name, many) = class(token)?;
                 self.class(name, dictionary);
-                parts.push(format!("<{name}>{}", if many { "+" } else { "" }));
+                parts.push(format!("<{name}{}>", if many { "_row" } else { "" }));
                 continue;
             }
             let token = token.trim_matches(|c: char| !c.is_ascii_alphanumeric());
@@ -168,6 +171,8 @@ impl Hints {
         let _ = writeln!(grammar, "public <phrase> = {};", self.phrases.join(" | "));
         for (name, rule) in &self.classes {
             let _ = writeln!(grammar, "<{name}> = {rule};");
+            // Going on is less likely than to end, or breath and clicks would become digits.
+            let _ = writeln!(grammar, "<{name}_row> = <{name}> | /{ROW}/ <{name}> <{name}_row>;");
         }
         grammar
     }
@@ -193,7 +198,8 @@ impl Hints {
             let Some(word) = number.and_then(|number| self.words.get(number)) else { continue };
             let single = word.written.len() == 1;
             let digit = single && !word.written.starts_with(|c: char| c.is_ascii_lowercase());
-            if !text.is_empty() && !(joins && digit) {
+            let apart = !joins || !digit;
+            if apart && !text.is_empty() {
                 text.push(' ');
             }
             text.push_str(&word.written);
@@ -278,7 +284,7 @@ mod tests {
     #[test]
     fn classes_are_heard_and_digits_are_written_together() {
         let hints = hints(&["code $OOV_CLASS_DIGIT_SEQUENCE", "$MONTH $DAY", "$MONEY"]);
-        assert!(hints.grammar().contains("w0 <digits>+ | <months> <days>;"));
+        assert!(hints.grammar().contains("w0 <digits_row> | <months> <days>;"));
         assert_eq!(hints.ignored, ["$MONEY"]);
         let named = |phones: &str| {
             let found = hints.entries().find(|entry| entry.1 == phones);

@@ -14,6 +14,8 @@ unsafe extern "C" {
         arguments: *const *mut c_char,
         strict: i32,
     ) -> *mut c_void;
+    fn cmd_ln_set_float_r(config: *mut c_void, name: *const c_char, value: f64);
+    fn ps_get_config(decoder: *mut c_void) -> *mut c_void;
     fn cmd_ln_free_r(config: *mut c_void) -> c_int;
     fn ps_init(config: *mut c_void) -> *mut c_void;
     fn ps_free(decoder: *mut c_void) -> c_int;
@@ -112,6 +114,18 @@ impl Decoder {
     pub(super) fn add_word(&mut self, word: &CStr, phones: &CStr) -> bool {
         // SAFETY: the decoder is ours; both strings are copied.
         unsafe { ps_add_word(self.0, word.as_ptr(), phones.as_ptr(), 0) >= 0 }
+    }
+
+    /// How far behind the best a path may fall before it is given up (a likelihood: 1 is not at
+    /// all). Holds for grammars that are set after this.
+    pub(super) fn set_beam(&mut self, beam: f64) {
+        // SAFETY: the decoder is ours, and so is its configuration, which has these names.
+        unsafe {
+            let config = ps_get_config(self.0);
+            for name in [c"-beam", c"-pbeam", c"-wbeam"] {
+                cmd_ln_set_float_r(config, name.as_ptr(), beam);
+            }
+        }
     }
 
     /// Sets a grammar in place of the one before.

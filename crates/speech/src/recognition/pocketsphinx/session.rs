@@ -18,6 +18,10 @@ const SECONDS_MAX: usize = 120;
 /// Samples that the resampler looks at on either side of a place.
 const MARGIN: usize = 64;
 
+/// The beam for mere sounds. The usual 1e-48 takes nearly twice as long and tells no better; 1e-10
+/// begins to doubt what was heard well.
+const SOUNDS_BEAM: f64 = 1e-15;
+
 /// The model's sounds, without silence.
 const SOUNDS: [&str; 39] = [
     "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH",
@@ -65,8 +69,7 @@ impl Listener {
     ) -> Result<Self, RecognitionError> {
         let failed = |what: &str| RecognitionError::Engine(what.to_owned());
         let model = model.to_str().ok_or_else(|| failed("the model's path is not text"))?;
-        // A lower chance for each word keeps rows of digits from growing.
-        let decoder = Decoder::open(&["-hmm", model, "-wip", "0.01"]);
+        let decoder = Decoder::open(&["-hmm", model]);
         let mut decoder = decoder.ok_or_else(|| failed("the model can't be opened"))?;
         for (name, phones) in hints.entries() {
             let (Ok(name), Ok(phones)) = (CString::new(name), CString::new(phones)) else {
@@ -98,9 +101,8 @@ impl Listener {
         self.followed = end;
     }
 
-    /// Hears everything at once by a grammar. The words, their acoustic score, and the frames that
-    /// are not silence.
-    fn hear(&mut self, grammar: &str, samples: &[i16]) -> Option<(String, i64, i64)> {
+    /// Hears everything at once by a grammar. Nothing when nothing fits.
+    fn hear(&mut self, grammar: &str, samples: &[i16]) -> Option<Heard> {
         let grammar = CString::new(grammar).ok()?;
         if !self.decoder.set_grammar(&grammar) || !self.decoder.start() {
             return None;
@@ -108,27 +110,50 @@ impl Listener {
         self.decoder.push(samples, true);
         self.decoder.finish();
         let words = self.decoder.hypothesis()?;
-        let segments = self.decoder.segments();
-        let score = segments.iter().map(|segment| i64::from(segment.acoustic)).sum();
-        let spoken = segments.iter().filter(|segment| !segment.word.starts_with('<'));
-        let frames = spoken.map(|segment| i64::from(segment.last - segment.first + 1)).sum();
-        Some((words, score, frames))
+        let mut heard = Heard { words, score: 0.0, frames: 0, spoken: 0 };
+        for segment in self.decoder.segments() {
+            let frames = segment.last - segment.first + 1;
+            heard.score += f64::from(segment.acoustic);
+            heard.frames += frames;
+            heard.spoken += if segment.word.starts_with('<') { 0 } else { frames };
+        }
+        Some(heard)
     }
 
     fn answer(&mut self) -> Option<Recognized> {
         let samples = resample(&self.samples, self.rate_hz, MODEL_HZ);
-        let (words, score, frames) = self.hear(&self.hints.grammar(), &samples)?;
+        let phrase = self.hear(&self.hints.grammar(), &samples)?;
         for (number, sound) in SOUNDS.iter().enumerate() {
             let (name, sound) = (CString::new(format!("p{number}")), CString::new(*sound));
             self.decoder.add_word(&name.ok()?, &sound.ok()?);
         }
-        let (_, sounds_score, _) = self.hear(&sounds_grammar(), &samples)?;
-        let gain = (score - sounds_score) as f32 / frames.max(1) as f32;
-        let confidence = confidence(gain);
+        self.decoder.set_beam(SOUNDS_BEAM);
+        let sounds = self.hear(&sounds_grammar(), &samples)?;
+        let confidence = confidence(phrase.gain_over(&sounds));
         if confidence < LEAST_CONFIDENCE {
             return None;
         }
-        Some(Recognized { text: self.hints.written(&words), confidence })
+        Some(Recognized { text: self.hints.written(&phrase.words), confidence })
+    }
+}
+
+/// What was heard by one grammar.
+struct Heard {
+    words: String,
+    /// Acoustic score: the logarithm of a likelihood.
+    score: f64,
+    /// Frames that the score is over, and those of them that are not silence.
+    frames: i32,
+    spoken: i32,
+}
+
+impl Heard {
+    /// How much better this explains a spoken frame. Either may have lost the thread before the
+    /// end, so they are compared by frame.
+    fn gain_over(&self, other: &Self) -> f32 {
+        let each = |heard: &Self| heard.score / f64::from(heard.frames.max(1));
+        let spoken = f64::from(self.spoken.max(1)) / f64::from(self.frames.max(1));
+        ((each(self) - each(other)) / spoken) as f32
     }
 }
 
