@@ -28,8 +28,15 @@ pub(crate) fn places(tree: &Tree) -> Vec<String> {
 }
 
 /// The crates that are cores, and the files of products that are.
-const CORES: &[&str] =
-    &["crates/base/src/", "crates/machine/src/", "crates/smpp/src/", "crates/twiml/src/"];
+const CORES: &[&str] = &[
+    "crates/base/src/",
+    "crates/machine/src/",
+    "crates/media/src/",
+    "crates/sip/src/",
+    "crates/smpp/src/",
+    "crates/twiml/src/",
+    "crates/products/src/voice/engine/",
+];
 const CORE_FILES: &[&str] = &[
     "/rules.rs",
     "/dispatch.rs",
