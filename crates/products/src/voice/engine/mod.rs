@@ -23,8 +23,8 @@ mod tones;
 mod waiting;
 mod wakes;
 
+use core::net::IpAddr;
 use std::collections::{BTreeMap, VecDeque};
-use std::net::IpAddr;
 
 use base::{AccountSid, CallSid, ConferenceSid, Instant, QueueSid};
 use machine::{Machine, Random};
