@@ -27,7 +27,11 @@ pub use io::{
     Admission, Fetching, Input, Opened, Order, Output, Placing, Ports, RecordingSource, Ticket,
 };
 use live::Live;
+pub(in crate::voice) use sdp::leg_config;
 use wakes::Wakes;
+
+/// The SIP header field that tells the other end our call's SID.
+pub const SID_FIELD: &str = "X-Twilio-CallSid";
 
 /// How the engine is set up.
 #[derive(Clone, Debug)]
