@@ -1,0 +1,47 @@
+//! Calls between the product, the official SDK and the handsets, whose SIP and RTP are real.
+
+use std::net::TcpListener;
+
+use speech::recognition::{PocketSphinx, Settings};
+use speech::{Listening, Recognizer as _};
+
+use crate::harness::{Engine, Trunkline};
+
+#[test]
+fn calls_out_are_heard_and_told_of() {
+    let trunkline = Trunkline::start(Engine::Sqlite);
+    trunkline.python("calls_out.py");
+    let file = std::fs::read(trunkline.folder().join("heard.wav")).expect("what was heard");
+    let heard = speech::read_wav(&file).expect("a WAV file");
+    let hints = ["please enter your pin code", "please hold the line", "thank you", "goodbye"];
+    let listening = Listening {
+        language: String::new(),
+        hints: hints.map(str::to_owned).to_vec(),
+        rate_hz: heard.rate_hz,
+    };
+    let engine = PocketSphinx::open(&Settings::default()).expect("the recogniser");
+    let mut session = engine.start(&listening).expect("it listens");
+    session.push(&heard.samples);
+    assert_eq!(session.finish().text, hints[0]);
+}
+
+#[test]
+fn calls_in_run_documents_are_recorded_and_connected() {
+    Trunkline::start(Engine::Sqlite).python("calls_in.py");
+}
+
+#[test]
+fn calls_in_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("calls_in.py");
+}
+
+#[test]
+fn a_kill_amid_a_call_ends_it_and_keeps_what_was_said() {
+    let mut trunkline = Trunkline::start(Engine::Sqlite);
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = free.expect("a free port").port().to_string();
+    trunkline.python_with("calls_kill.py", &[("SINK_PORT", &port)]);
+    trunkline.kill();
+    trunkline.restart();
+    trunkline.python("calls_kill.py");
+}
