@@ -1,12 +1,14 @@
 //! Recordings: their states, where they are had, and what is told of them.
 
-use base::{AccountSid, CallSid, Instant, Money, RecordingSid};
+use base::{AccountSid, CallSid, ConferenceSid, Instant, Money, RecordingSid};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use crate::voice::model::{CallKey, RecordPlan};
+use crate::voice::model::RecordPlan;
 use crate::voice::params::Form;
 
-pub use crate::voice::store::recordings::{begin, end, find, list, named, open_on, remove};
+pub use crate::voice::store::recordings::{
+    Filter, begin, end, find, list, named, open_on, set_status,
+};
 
 /// Where a recording is in its life. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,10 +49,14 @@ impl Status {
 /// A recording about to begin.
 #[derive(Clone, Debug)]
 pub struct New {
-    /// Of which call.
-    pub call: CallKey,
-    /// Media's name for it.
-    pub name: u64,
+    /// Whose.
+    pub account: AccountSid,
+    /// Of which call; none for a conference's.
+    pub call: Option<CallSid>,
+    /// Of which conference.
+    pub conference: Option<ConferenceSid>,
+    /// Media's name for it; one that follows from its SID when nobody gave one yet.
+    pub name: Option<u64>,
     /// Twilio's word for why it was made.
     pub source: &'static str,
     /// How it is made.
@@ -64,8 +70,10 @@ pub struct Recording {
     pub account: AccountSid,
     /// Which.
     pub sid: RecordingSid,
-    /// Of which call.
+    /// Of which call; none for a conference's.
     pub call: Option<CallSid>,
+    /// Of which conference.
+    pub conference: Option<ConferenceSid>,
     /// Media's name for it while it runs.
     pub name: u64,
     /// Where it is in its life.
@@ -114,6 +122,9 @@ pub fn told(public_url: &str, recording: &Recording, step: &str) -> Form {
     let mut form = vec![("AccountSid", recording.account.to_string())];
     if let Some(call) = recording.call {
         form.push(("CallSid", call.to_string()));
+    }
+    if let Some(conference) = recording.conference {
+        form.push(("ConferenceSid", conference.to_string()));
     }
     form.extend([
         ("RecordingSid", recording.sid.to_string()),

@@ -1,6 +1,10 @@
 //! Calls over HTTP: the only place that knows Twilio's casing.
 
 mod calls;
+mod media;
+mod recordings;
+mod requests;
+mod timeline;
 mod view;
 
 use std::sync::Arc;
@@ -11,4 +15,7 @@ use crate::voice::Voice;
 /// Adds the routes of this product that are not declared.
 pub fn routes(routes: &mut Routes, voice: &Arc<Voice>) {
     calls::routes(routes, voice);
+    recordings::routes(routes, voice);
+    requests::routes(routes, voice);
+    timeline::routes(routes, voice);
 }

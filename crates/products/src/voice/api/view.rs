@@ -1,10 +1,11 @@
-//! Calls in Twilio's shape.
+//! Calls and recordings in Twilio's shape.
 
 use base::Currency;
 use serde_json::{Value, json};
 
 use crate::numbers::store::national;
 use crate::voice::model::CallRecord;
+use crate::voice::recordings::{Recording, Status};
 
 /// A call as the API shows it.
 pub(super) fn call(call: &CallRecord) -> Value {
@@ -54,4 +55,62 @@ pub(super) fn call(call: &CallRecord) -> Value {
             "user_defined_messages": below("UserDefinedMessages"),
         },
     })
+}
+
+/// What a recording has wherever it is shown, at an address below the account's.
+fn recording_at(recording: &Recording, below: &str) -> Value {
+    let (account, sid) = (recording.account, recording.sid);
+    let ended = !matches!(recording.status, Status::InProgress | Status::Paused);
+    json!({
+        "account_sid": account.to_string(),
+        "api_version": "2010-04-01",
+        "call_sid": recording.call.map(|sid| sid.to_string()),
+        "conference_sid": recording.conference.map(|sid| sid.to_string()),
+        "date_created": recording.started_at.to_rfc2822(),
+        "date_updated": recording.updated_at.to_rfc2822(),
+        "start_time": recording.started_at.to_rfc2822(),
+        "duration": ended.then(|| recording.duration_s().to_string()),
+        "sid": sid.to_string(),
+        "price": recording.price.map(|price| price.to_string()),
+        "price_unit": Currency::USD.to_string(),
+        "status": recording.status.name(),
+        "channels": recording.channels,
+        "source": recording.source,
+        "error_code": Value::Null,
+        "encryption_details": Value::Null,
+        "uri": format!("/2010-04-01/Accounts/{account}{below}/Recordings/{sid}.json"),
+    })
+}
+
+/// A recording as the account's list shows it; `root` is what its media's address begins with.
+pub(super) fn recording(recording: &Recording, root: &str) -> Value {
+    let mut json = recording_at(recording, "");
+    let below = |name: &str| format!("{}/{name}.json", recording.path());
+    json["media_url"] = format!("{root}{}", recording.path()).into();
+    json["subresource_uris"] = json!({
+        "add_on_results": below("AddOnResults"),
+        "transcriptions": below("Transcriptions"),
+    });
+    json
+}
+
+/// A recording below its call; `told` stands for a status that it is about to have.
+pub(super) fn call_recording(recording: &Recording, told: Option<&str>) -> Value {
+    let below = recording.call.map(|sid| format!("/Calls/{sid}")).unwrap_or_default();
+    let mut json = recording_at(recording, &below);
+    json["track"] = recording.track.as_str().into();
+    if let Some(told) = told {
+        json["status"] = told.into();
+    }
+    json
+}
+
+/// A recording below its conference.
+pub(super) fn conference_recording(recording: &Recording, told: Option<&str>) -> Value {
+    let below = recording.conference.map(|sid| format!("/Conferences/{sid}")).unwrap_or_default();
+    let mut json = recording_at(recording, &below);
+    if let Some(told) = told {
+        json["status"] = told.into();
+    }
+    json
 }

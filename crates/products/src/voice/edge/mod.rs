@@ -34,6 +34,7 @@ use crate::webhooks::ask::Asker;
 
 pub use prompts::Voices;
 pub(in crate::voice) use prompts::fetched;
+pub use recordings::blob as recording_blob;
 pub use settings::{SETTINGS, Settings};
 
 /// How often it is noted that calls live.
@@ -296,6 +297,11 @@ impl Edge {
 
     fn take(&mut self, told: Told) {
         match told {
+            Told::Input(Input::Order(call, Order::Record(_, name)))
+                if !self.engine.can_record(call) =>
+            {
+                self.abandon(name);
+            }
             Told::Input(input) => self.engine.handle(self.shared.clock.now(), input),
             Told::CalledBack(call) => {
                 if !self.call_back(call) {

@@ -35,12 +35,29 @@ impl Edge {
         self.takes.insert(name, Take(sender));
         let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
         tokio::spawn(async move {
-            let new = New { call, name: name.0, source: source.name(), plan };
+            let new = New {
+                account: call.account,
+                call: Some(call.sid),
+                conference: None,
+                name: Some(name.0),
+                source: source.name(),
+                plan,
+            };
             let saved = record(&shared, new, parts).await.unwrap_or_else(|error| {
                 tracing::error!(%error, "a recording could not be kept");
                 None
             });
             desk.input(Input::Saved { recording: name, saved });
+        });
+    }
+
+    /// A recording was asked for, and its call is over: there is nothing in it.
+    pub(super) fn abandon(&self, name: media::RecordingId) {
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            if let Err(error) = end_named(&shared, name).await {
+                tracing::error!(%error, "a recording that never began could not be ended");
+            }
         });
     }
 
@@ -150,6 +167,18 @@ async fn finish(
     shared.store.write::<_, StoreError, _>(move |tx| recordings::end(tx, &done)).await?;
     for number in 0..parts {
         shared.blobs.delete(&part_key(recording, number)?).await?;
+    }
+    Ok(())
+}
+
+/// Ends a recording that never began.
+async fn end_named(shared: &Shared, name: media::RecordingId) -> Result<(), StoreError> {
+    let node = Arc::clone(&shared.context.node);
+    let open = shared.store.read(move |reader| recordings::open_on(reader, &node)).await?;
+    let named = open.into_iter().filter(|recording| recording.name == name.0);
+    for mut recording in named {
+        let channels = recording.channels;
+        finish(shared, &mut recording, 0, channels, false, 0).await?;
     }
     Ok(())
 }

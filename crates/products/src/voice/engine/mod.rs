@@ -81,6 +81,11 @@ impl Engine {
         self.calls.len()
     }
 
+    /// Whether a call lives and has media.
+    pub fn can_record(&self, call: CallSid) -> bool {
+        self.calls.get(&call).is_some_and(|live| live.media.is_some())
+    }
+
     /// A number that was not used before.
     fn number(&mut self) -> u64 {
         self.next += 1;

@@ -11,4 +11,5 @@ use ::store::Migration;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "voice/1", sql: calls::TABLES },
     Migration { name: "voice/2", sql: recordings::TABLES },
+    Migration { name: "voice/3", sql: recordings::CONFERENCES },
 ];

@@ -1,7 +1,7 @@
 //! The SQL of recordings.
 
 use ::store::{NewEvent, Query, Row, StoreError, Tx, Value};
-use base::{AccountSid, CallSid, Currency, RecordingSid, Sid};
+use base::{AccountSid, CallSid, ConferenceSid, Currency, Instant, RecordingSid, Sid};
 
 use crate::usage::{self, Leaf, Used};
 use crate::voice::recordings::{New, Recording, Status};
@@ -33,16 +33,41 @@ pub(super) const TABLES: &str = "
     ";
 
 const COLUMNS: &str = "account, sid, call, name, status, channels, track, source, started_at, \
-                       updated_at, duration_ms, size, price, currency, salt, event, event_seq";
+                       updated_at, duration_ms, size, price, currency, salt, event, event_seq, \
+                       conference";
 
-/// A recording begins: its row and its event.
+/// What came with conferences.
+pub(super) const CONFERENCES: &str = "
+    ALTER TABLE recordings ADD COLUMN conference {blob};
+    CREATE INDEX recordings_by_conference ON recordings (conference, sid)
+        WHERE conference IS NOT NULL;
+    ";
+
+/// Names that follow from SIDs have this bit; those that the engine counts never do.
+const NAMED_BY_SID: u64 = 1 << 63;
+
+fn name_of(sid: RecordingSid) -> u64 {
+    let bytes = sid.bytes();
+    let mut last = [0; 8];
+    last.copy_from_slice(&bytes[8..]);
+    u64::from_be_bytes(last) | NAMED_BY_SID
+}
+
+/// A recording begins: its row and its event. One whose row was written before it began, with
+/// the name that the row gave it, is that one.
 pub fn begin(tx: &mut Tx<'_>, new: &New, node: &str) -> Result<Recording, StoreError> {
-    let now = tx.now();
+    if let Some(name) = new.name.filter(|name| name & NAMED_BY_SID != 0)
+        && let Some(known) = open_on(tx, node)?.into_iter().find(|one| one.name == name)
+    {
+        return Ok(known);
+    }
+    let (now, sid) = (tx.now(), tx.new_sid());
     let mut recording = Recording {
-        account: new.call.account,
-        sid: tx.new_sid(),
-        call: Some(new.call.sid),
-        name: new.name,
+        account: new.account,
+        sid,
+        call: new.call,
+        conference: new.conference,
+        name: new.name.unwrap_or_else(|| name_of(sid)),
         status: Status::InProgress,
         channels: if new.plan.dual { 2 } else { 1 },
         track: new.plan.track.clone(),
@@ -56,22 +81,29 @@ pub fn begin(tx: &mut Tx<'_>, new: &New, node: &str) -> Result<Recording, StoreE
         event: (0, 0),
     };
     recording.event = emit(tx, &recording, "voice.recording.started")?;
-    let (account, sid) = (recording.account.bytes(), recording.sid.bytes());
+    insert(tx, &recording, node)?;
+    Ok(recording)
+}
+
+fn insert(tx: &mut Tx<'_>, recording: &Recording, node: &str) -> Result<(), StoreError> {
     let name = i64::from_ne_bytes(recording.name.to_ne_bytes());
+    let (call, conference) = (recording.call.map(Sid::bytes), recording.conference.map(Sid::bytes));
     tx.execute(
-        "INSERT INTO recordings (account, sid, call, name, status, channels, track, source, \
-         started_at, updated_at, duration_ms, size, price, currency, salt, event, event_seq, node) \
-         VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, NULL, ?, ?, ?, ?, ?)",
+        "INSERT INTO recordings (account, sid, call, conference, name, status, channels, track, \
+         source, started_at, updated_at, duration_ms, size, price, currency, salt, event, \
+         event_seq, node) \
+         VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, NULL, ?, ?, ?, ?, ?)",
         &[
-            (&account).into(),
-            (&sid).into(),
-            (&new.call.sid.bytes()).into(),
+            (&recording.account.bytes()).into(),
+            (&recording.sid.bytes()).into(),
+            call.as_ref().into(),
+            conference.as_ref().into(),
             name.into(),
             i64::from(recording.channels).into(),
             (&recording.track).into(),
             (&recording.source).into(),
-            now.into(),
-            now.into(),
+            recording.started_at.into(),
+            recording.updated_at.into(),
             (&Currency::USD.to_string()).into(),
             (&recording.salt).into(),
             recording.event.0.into(),
@@ -79,7 +111,7 @@ pub fn begin(tx: &mut Tx<'_>, new: &New, node: &str) -> Result<Recording, StoreE
             node.into(),
         ],
     )?;
-    Ok(recording)
+    Ok(())
 }
 
 fn emit(
@@ -160,37 +192,68 @@ pub fn named(
     query.rows(&sql, &[(&call.bytes()).into(), (&account.bytes()).into()], from_row)
 }
 
-/// A page of an account's recordings, or of one call's, newest first.
+/// Which recordings a list shows.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Only of this call.
+    pub call: Option<CallSid>,
+    /// Only of this conference.
+    pub conference: Option<ConferenceSid>,
+    /// Begun at or after, and before.
+    pub created: (Option<Instant>, Option<Instant>),
+    /// Those too whose media was deleted.
+    pub deleted: bool,
+}
+
+/// A page of an account's recordings, newest first, or the other way round.
 pub fn list(
     query: &mut impl Query,
     account: AccountSid,
-    call: Option<CallSid>,
+    filter: &Filter,
     cursor: Option<(bool, RecordingSid)>,
     limit: u32,
 ) -> Result<Vec<Recording>, StoreError> {
     let account = account.bytes();
-    let (call, after) = (call.map(Sid::bytes), cursor.map(|(_, sid)| sid.bytes()));
+    let (call, after) = (filter.call.map(Sid::bytes), cursor.map(|(_, sid)| sid.bytes()));
+    let conference = filter.conference.map(Sid::bytes);
     let forward = cursor.is_none_or(|(forward, _)| forward);
     let mut sql = format!("SELECT {COLUMNS} FROM recordings WHERE account = ?");
     let mut params: Vec<Value<'_>> = vec![(&account).into()];
-    if let Some(call) = &call {
-        sql.push_str(" AND call = ?");
-        params.push(call.into());
+    let after_sid = if forward { " AND sid < ?" } else { " AND sid > ?" };
+    for (condition, value) in [
+        (" AND call = ?", call.as_ref().map(Value::from)),
+        (" AND conference = ?", conference.as_ref().map(Value::from)),
+        (" AND started_at >= ?", filter.created.0.map(Value::from)),
+        (" AND started_at < ?", filter.created.1.map(Value::from)),
+        (after_sid, after.as_ref().map(Value::from)),
+    ] {
+        if let Some(value) = value {
+            sql.push_str(condition);
+            params.push(value);
+        }
     }
-    if let Some(after) = &after {
-        sql.push_str(if forward { " AND sid < ?" } else { " AND sid > ?" });
-        params.push(after.into());
+    if !filter.deleted {
+        sql.push_str(&format!(" AND status <> {}", Status::Deleted as i64));
     }
     sql.push_str(if forward { " ORDER BY sid DESC" } else { " ORDER BY sid" });
     sql.push_str(&format!(" LIMIT {limit}"));
     query.rows(&sql, &params, from_row)
 }
 
-/// Removes a recording's row.
-pub fn remove(tx: &mut Tx<'_>, account: AccountSid, sid: RecordingSid) -> Result<u64, StoreError> {
+/// A recording that runs is halted, or goes on; `false` when it does not run any more.
+pub fn set_status(
+    tx: &mut Tx<'_>,
+    account: AccountSid,
+    sid: RecordingSid,
+    status: Status,
+) -> Result<bool, StoreError> {
+    let now = tx.now();
+    let sql = "UPDATE recordings SET status = ?, updated_at = ? \
+               WHERE account = ? AND sid = ? AND status < 2";
     let (account, sid) = (account.bytes(), sid.bytes());
-    let sql = "DELETE FROM recordings WHERE account = ? AND sid = ?";
-    tx.execute(sql, &[(&account).into(), (&sid).into()])
+    let changed = tx
+        .execute(sql, &[Value::Int(status as i64), now.into(), (&account).into(), (&sid).into()])?;
+    Ok(changed > 0)
 }
 
 fn from_row(row: &Row<'_>) -> Result<Recording, StoreError> {
@@ -200,10 +263,14 @@ fn from_row(row: &Row<'_>) -> Result<Recording, StoreError> {
     let call = row.blob_or_null(2)?;
     let call: Option<[u8; 16]> =
         call.map(|blob| blob.try_into().map_err(|_| corrupt("a SID"))).transpose()?;
+    let conference = row.blob_or_null(17)?;
+    let conference: Option<[u8; 16]> =
+        conference.map(|blob| blob.try_into().map_err(|_| corrupt("a SID"))).transpose()?;
     Ok(Recording {
         account: row.sid(0)?,
         sid: row.sid(1)?,
         call: call.map(CallSid::from_bytes),
+        conference: conference.map(ConferenceSid::from_bytes),
         name: u64::from_ne_bytes(row.int(3)?.to_ne_bytes()),
         status,
         channels: u16::try_from(row.int(5)?).unwrap_or(1),

@@ -39,12 +39,15 @@ pub fn routes(routes: &mut Routes, state: &Arc<Alerts>) {
     let list: Handler = |s, c| Box::pin(notifications::list(s, c));
     let fetch: Handler = |s, c| Box::pin(notifications::fetch(s, c));
     let on = |verb| Permission::new("api/notifications", verb);
-    routes.on("api", Method::GET, NOTIFICATIONS, on(Verb::List), state, list);
-    let one = format!("{NOTIFICATIONS}/{{Sid}}");
-    routes.on("api", Method::GET, &one, on(Verb::Read), state, fetch);
+    for list_path in [NOTIFICATIONS, OF_CALL] {
+        let one = format!("{list_path}/{{Sid}}");
+        routes.on("api", Method::GET, list_path, on(Verb::List), state, list);
+        routes.on("api", Method::GET, &one, on(Verb::Read), state, fetch);
+    }
 }
 
 const NOTIFICATIONS: &str = "/2010-04-01/Accounts/{AccountSid}/Notifications";
+const OF_CALL: &str = "/2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Notifications";
 
 /// `error` or `warning`; other levels have no alerts.
 fn level(text: &str) -> Result<bool, ApiError> {
@@ -73,6 +76,7 @@ async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
         from: given("StartDate").map(|text| instant("StartDate", text)).transpose()?,
         // A whole day ends with its last moment.
         before: given("EndDate").map(|text| day_end("EndDate", text)).transpose()?,
+        resource: None,
     };
     let (cursor, limit) = (paging.neighbour()?, paging.size + 1);
     let read = state.store.read(move |reader| store::list(reader, account, &filter, cursor, limit));

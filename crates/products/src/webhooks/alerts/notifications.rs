@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::{ApiError, Instant, code};
+use base::{AnySid, ApiError, CallSid, Instant, code};
 use serde_json::{Value, json};
 
 use crate::accounts::store_error;
@@ -29,7 +29,8 @@ pub(super) async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
     let before = given("MessageDate<").map(|text| day_end("MessageDate<", text)).transpose()?;
     let from = on.map(Instant::start_of_day).or(from);
     let before = on.map(|at| at.start_of_day() + day).or(before);
-    let filter = Filter { warning, from, before };
+    let resource = about(&call)?;
+    let filter = Filter { warning, from, before, resource };
     let account = call.caller.account_sid();
     let (cursor, limit) = (paging.neighbour()?, paging.size + 1);
     let read = state.store.read(move |reader| store::list(reader, account, &filter, cursor, limit));
@@ -38,9 +39,20 @@ pub(super) async fn list(state: Arc<Alerts>, call: Call) -> ApiResult {
     Ok(Response::ok(&v2010(&call.request, &paging, "notifications", page)))
 }
 
+/// The call whose notifications are meant, where the path names one.
+fn about(call: &Call) -> Result<Option<AnySid>, ApiError> {
+    match call.request.segment("CallSid") {
+        "" => Ok(None),
+        _ => call.request.sid::<CallSid>("CallSid").map(|sid| Some(sid.into())),
+    }
+}
+
 /// One of them, with what is known of the request.
 pub(super) async fn fetch(state: Arc<Alerts>, call: Call) -> ApiResult {
-    let alert = found(&state, &call).await?;
+    let (alert, about) = (found(&state, &call).await?, about(&call)?);
+    if about.is_some_and(|about| about != alert.resource) {
+        return Err(call.request.not_found());
+    }
     let mut json = view(&alert);
     let asked = asked(&state, &alert).await?;
     for name in ["request_variables", "response_headers", "response_body"] {
@@ -55,7 +67,7 @@ fn view(alert: &Alert) -> Value {
     json!({
         "account_sid": account,
         "api_version": "2010-04-01",
-        "call_sid": null,
+        "call_sid": alert.resource.cast::<CallSid>().map(|sid| sid.to_string()),
         "date_created": at,
         "date_updated": at,
         "error_code": alert.code.to_string(),

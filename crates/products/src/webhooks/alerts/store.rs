@@ -4,9 +4,10 @@ use ::store::{Migration, NewEvent, Query, Row, StoreError, Tx, Value};
 use base::{AccountSid, AnySid, Instant, NotificationSid, Sid};
 
 /// The table.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "webhooks.alerts/1",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "webhooks.alerts/1",
+        sql: "
     CREATE TABLE alerts (
         account {blob} NOT NULL,
         sid {blob} NOT NULL,
@@ -20,7 +21,12 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
         PRIMARY KEY (account, sid)
     ) {clustered};
     ",
-}];
+    },
+    Migration {
+        name: "webhooks.alerts/2",
+        sql: "CREATE INDEX alerts_by_resource ON alerts (resource, sid);",
+    },
+];
 
 /// An alert about to be raised.
 #[derive(Clone, Debug)]
@@ -112,6 +118,8 @@ pub(super) struct Filter {
     pub(super) from: Option<Instant>,
     /// Raised before.
     pub(super) before: Option<Instant>,
+    /// About this alone.
+    pub(super) resource: Option<AnySid>,
 }
 
 /// A page of an account's alerts, newest first, or the other way round.
@@ -122,12 +130,14 @@ pub(super) fn list(
     cursor: Option<(bool, NotificationSid)>,
     limit: u32,
 ) -> Result<Vec<Alert>, StoreError> {
-    let Filter { warning, from, before } = filter;
+    let Filter { warning, from, before, resource } = filter;
+    let resource = resource.map(|sid| sid.to_bytes18());
     let mut wanted = String::new();
     for (clause, asked) in [
         (" AND warning = ?", warning.is_some()),
         (" AND created_at >= ?", from.is_some()),
         (" AND created_at < ?", before.is_some()),
+        (" AND resource = ?", resource.is_some()),
     ] {
         wanted.push_str(if asked { clause } else { "" });
     }
@@ -145,6 +155,7 @@ pub(super) fn list(
     params.extend(warning.map(Value::from));
     params.extend(from.map(Value::from));
     params.extend(before.map(Value::from));
+    params.extend(resource.as_ref().map(Value::from));
     params.extend(after.as_ref().map(Value::from));
     query.rows(&sql, &params, from_row)
 }
