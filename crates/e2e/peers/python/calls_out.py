@@ -34,7 +34,7 @@ made = call(PHONE, menu, status_callback=sink.url + "/steps", status_callback_ev
 assert (made.status, made.direction, made.to, made._from) == ("queued", "outbound-api", PHONE, OURS), vars(made)
 ringing = live(PHONE, "ringing")
 assert (ringing["direction"], ringing["peer"], ringing["sid"]) == ("in", OURS, made.sid), ringing
-assert made.fetch().status == "ringing"
+wait_for("the row to know", lambda: made.fetch().status == "ringing")
 phone(PHONE, action="answer")
 answered = live(PHONE)
 # The prompt lasts for about two seconds.
