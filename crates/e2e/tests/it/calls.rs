@@ -1,6 +1,6 @@
 //! Calls between the product, the official SDK and the handsets, whose SIP and RTP are real.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, UdpSocket};
 
 use speech::recognition::{PocketSphinx, Settings};
 use speech::{Listening, Recognizer as _};
@@ -44,4 +44,21 @@ fn a_kill_amid_a_call_ends_it_and_keeps_what_was_said() {
     trunkline.kill();
     trunkline.restart();
     trunkline.python("calls_kill.py");
+}
+
+#[test]
+fn a_carrier_of_calls_is_sipp() {
+    // All are held until the last is known, so that no two are the same.
+    let sockets: Vec<UdpSocket> =
+        (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a free port")).collect();
+    let port = |at: usize| sockets[at].local_addr().expect("bound").port().to_string();
+    let (sip, carrier, rtp) = (port(0), port(1), port(2));
+    drop(sockets);
+    let (listen, url) = (
+        format!("udp:127.0.0.1:{sip}"),
+        format!("sip:127.0.0.1:{carrier}?ping=0&source=127.0.0.1"),
+    );
+    let settings = [("TRUNKLINE_SIP_LISTEN", &*listen), ("TRUNKLINE_CARRIERS", &*url)];
+    let variables = [("SIP_PORT", &*sip), ("CARRIER_PORT", &*carrier), ("RTP_PORT", &*rtp)];
+    Trunkline::start_with(Engine::Sqlite, &settings).python_with("calls_sipp.py", &variables);
 }
