@@ -135,3 +135,8 @@ for reason, code in [("busy", 486), ("rejected", 480)]:
     answer("/voice", reject)
     phone(PHONE, to=OURS)
     assert over(PHONE)["status"] == code, calls(PHONE)
+
+# Every call has come to its end, and each in a way that its caller saw.
+everything = lambda: api.calls.list(limit=200)
+wait_for("every call's end", lambda: all(c.end_time for c in everything()))
+assert {c.status for c in everything() if c._from == PHONE and c.direction == "inbound"} == {"completed", "busy", "no-answer"}, [(c.status, c.to) for c in everything()]
