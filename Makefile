@@ -1,6 +1,6 @@
 # Trunkline: the few commands there are. All logic is in scripts/ and xtask/.
 
-.PHONY: help run test bench lint fuzz api fmt clean
+.PHONY: help run test bench lint fuzz api docs fmt clean
 
 help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ fuzz: ## Run the fuzz targets under libFuzzer for a minute (TARGET=all SECONDS=6
 
 api: ## Ask everything in our OpenAPI document at random for two minutes: no 5xx
 	@scripts/api 120
+
+docs: ## Build the book of docs/ into target/book
+	@scripts/docs
 
 fmt: ## Format the sources
 	@cargo fmt --all

@@ -16,9 +16,10 @@ pub use form::{FormError, Params};
 pub use instant::{Instant, InvalidDate};
 pub use money::{Currency, InvalidMoney, Money};
 pub use number::{Address, E164, InvalidAddress, countries};
-pub use secret::{MasterKey, ObjectKey, SealBroken, Secret};
+pub use secret::{MasterKey, ObjectKey, Pepper, SealBroken, Secret};
 pub use sid::{
-    AccountSid, AddressSid, AnySid, ApplicationSid, CallSid, ConferenceSid, EventSid,
-    HandsetMessageSid, InvalidSid, KeySid, MediaSid, MessageSid, NotificationSid, PhoneNumberSid,
-    QueueSid, RecordingSid, RequestSid, ServiceSid, ShortCodeSid, Sid, UserSid,
+    AccessTokenSid, AccountSid, AddressSid, AnySid, ApplicationSid, CallSid, ChallengeNoticeSid,
+    ChallengeSid, ConferenceSid, EntitySid, EventSid, FactorSid, HandsetMessageSid, InvalidSid,
+    KeySid, MediaSid, MessageSid, NotificationSid, PhoneNumberSid, QueueSid, RecordingSid,
+    RequestSid, ServiceSid, ShortCodeSid, Sid, UserSid,
 };

@@ -66,6 +66,38 @@ impl MasterKey {
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Vec<u8>, SealBroken> {
         open(&self.seal, context, sealed)
     }
+
+    /// The keyed digests of one `purpose` (`verify.code`): what is short can't be guessed from them
+    /// without this key.
+    pub fn pepper(&self, purpose: &str) -> Pepper {
+        let key = hmac::sign(&self.derive, format!("pepper {purpose}").as_bytes());
+        Pepper(hmac::Key::new(hmac::HMAC_SHA256, key.as_ref()))
+    }
+}
+
+/// Makes and checks keyed digests (HMAC-SHA256) under a key derived from the master key.
+pub struct Pepper(hmac::Key);
+
+impl Pepper {
+    /// The digest of `text` in a `context` (the SID it belongs to).
+    pub fn digest(&self, context: &[u8], text: &[u8]) -> [u8; 32] {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(hmac::sign(&self.0, &framed(context, text)).as_ref());
+        digest
+    }
+
+    /// Whether `digest` made this of the same text and context; constant time in the text.
+    pub fn fits(&self, context: &[u8], text: &[u8], digest: &[u8]) -> bool {
+        hmac::verify(&self.0, &framed(context, text), digest).is_ok()
+    }
+}
+
+/// The context's length goes first, so that no two pairs are one text.
+fn framed(context: &[u8], text: &[u8]) -> Vec<u8> {
+    let mut bytes = (context.len() as u64).to_be_bytes().to_vec();
+    bytes.extend_from_slice(context);
+    bytes.extend_from_slice(text);
+    bytes
 }
 
 impl fmt::Debug for MasterKey {
@@ -142,6 +174,18 @@ mod tests {
         let again = ObjectKey::derive(&master, &[3; 16]).open(&sealed);
         assert_eq!(again.as_deref(), Ok(&b"hello"[..]));
         assert!(ObjectKey::derive(&master, &[4; 16]).open(&sealed).is_err());
+    }
+
+    #[test]
+    fn a_digest_fits_its_text_context_purpose_and_key_only() {
+        let pepper = MasterKey::new([1; 32]).pepper("code");
+        let digest = pepper.digest(b"VE1", b"123456");
+        assert!(pepper.fits(b"VE1", b"123456", &digest));
+        assert!(
+            !pepper.fits(b"VE1", b"123457", &digest) && !pepper.fits(b"VE", b"1123456", &digest)
+        );
+        assert!(!MasterKey::new([1; 32]).pepper("other").fits(b"VE1", b"123456", &digest));
+        assert!(!MasterKey::new([2; 32]).pepper("code").fits(b"VE1", b"123456", &digest));
     }
 
     #[test]

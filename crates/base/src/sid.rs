@@ -171,6 +171,16 @@ sids! {
     UserSid "US";
     /// A message on a simulated handset.
     HandsetMessageSid "HM";
+    /// Somebody who is verified by factors.
+    EntitySid "YE";
+    /// A factor: what somebody proves to have.
+    FactorSid "YF";
+    /// A challenge: one use of a factor.
+    ChallengeSid "YC";
+    /// A token by which a device registers itself as a factor.
+    AccessTokenSid "YK";
+    /// A notification of a challenge.
+    ChallengeNoticeSid "NT";
     /// A call: one leg, of whoever calls or is called.
     CallSid "CA";
     /// A recording.
@@ -183,8 +193,8 @@ sids! {
 
 plain_prefix! {
     AccountSid KeySid MediaSid PhoneNumberSid ApplicationSid AddressSid ShortCodeSid ServiceSid
-    EventSid NotificationSid RequestSid UserSid HandsetMessageSid CallSid RecordingSid
-    ConferenceSid QueueSid
+    EventSid NotificationSid RequestSid UserSid HandsetMessageSid EntitySid FactorSid ChallengeSid
+    AccessTokenSid ChallengeNoticeSid CallSid RecordingSid ConferenceSid QueueSid
 }
 
 impl MessageSid {

@@ -1,6 +1,8 @@
 //! Audio files become prompts: WAV, AIFF, MP3, Ogg Vorbis, and raw µ-law or A-law, at any rate,
 //! mono or stereo, within limits of size and length. For threads that may take their time.
 
+mod riff;
+
 use std::io::Cursor;
 
 use symphonia::core::codecs::audio::AudioDecoderOptions;
@@ -69,7 +71,11 @@ pub fn decode(
         }
         return Ok(Prompt::from_octets(law, data));
     }
-    coded(data, limits).map(|samples| Prompt::from_samples(&samples))
+    let samples = match riff::companded(data) {
+        Some(found) => found.samples(limits),
+        None => coded(data, limits),
+    };
+    samples.map(|samples| Prompt::from_samples(&samples))
 }
 
 fn raw(content_type: &str) -> Option<Law> {

@@ -70,6 +70,8 @@ pub struct Jitter {
     frames: u32,
     spare: i32,
     conceal: Conceal,
+    /// What was cut out, to be faded over into what follows.
+    cut: Option<[i16; CUT as usize]>,
 }
 
 impl Jitter {
@@ -90,14 +92,18 @@ impl Jitter {
             frames: 0,
             spare: i32::MAX,
             conceal: Conceal::default(),
+            cut: None,
         }
     }
 
     /// A new stream begins (another SSRC): what is there is dropped.
     pub fn reset(&mut self) {
-        let target = self.target;
-        let line = std::mem::replace(&mut self.line, Box::new([0; LINE]));
-        *self = Self { line, target, ..Self::new(self.law) };
+        self.here = [0; WORDS];
+        self.started = false;
+        self.stretch = false;
+        self.late = 0;
+        self.cut = None;
+        self.conceal.forget();
     }
 
     /// The delay that the buffer holds now, in samples.
@@ -149,6 +155,9 @@ impl Jitter {
             return Pulled::Concealed;
         }
         let pulled = self.take(out);
+        if let Some(cut) = self.cut.take() {
+            fade(&cut, out);
+        }
         self.play = self.play.wrapping_add(FRAME as u32);
         self.starved = if pulled == Pulled::Audio { 0 } else { self.starved.saturating_add(1) };
         self.measure();
@@ -226,6 +235,15 @@ impl Jitter {
 
     fn skip(&mut self, samples: i32) {
         let samples = samples.max(0) as usize / UNIT * UNIT;
+        let at = self.place_of(self.play);
+        if samples >= CUT as usize
+            && self.is_here(self.play, CUT as usize)
+            && at + CUT as usize <= LINE
+        {
+            let mut cut = [0; CUT as usize];
+            self.law.decode_into(&self.line[at..], &mut cut);
+            self.cut = Some(cut);
+        }
         self.clear(self.play, samples.min(LINE));
         self.play = self.play.wrapping_add(samples as u32);
     }
@@ -251,9 +269,8 @@ impl Jitter {
             law.transcode(&mut self.line[at..at + first]);
             law.transcode(&mut self.line[..payload.len() - first]);
         }
-        for unit in (0..payload.len()).step_by(UNIT) {
-            let (word, bit) = self.bit_of(timestamp.wrapping_add(unit as u32));
-            self.here[word] |= 1 << bit;
+        for (word, mask) in self.spans(timestamp, payload.len()) {
+            self.here[word] |= mask;
         }
         let end = timestamp.wrapping_add(payload.len() as u32);
         if end.wrapping_sub(self.newest) as i32 > 0 {
@@ -262,16 +279,12 @@ impl Jitter {
     }
 
     fn is_here(&self, timestamp: u32, len: usize) -> bool {
-        (0..len).step_by(UNIT).all(|unit| {
-            let (word, bit) = self.bit_of(timestamp.wrapping_add(unit as u32));
-            self.here[word] >> bit & 1 == 1
-        })
+        self.spans(timestamp, len).all(|(word, mask)| self.here[word] & mask == mask)
     }
 
     fn clear(&mut self, timestamp: u32, len: usize) {
-        for unit in (0..len).step_by(UNIT) {
-            let (word, bit) = self.bit_of(timestamp.wrapping_add(unit as u32));
-            self.here[word] &= !(1 << bit);
+        for (word, mask) in self.spans(timestamp, len) {
+            self.here[word] &= !mask;
         }
     }
 
@@ -279,9 +292,28 @@ impl Jitter {
         timestamp.wrapping_sub(self.base) as usize % LINE
     }
 
-    fn bit_of(&self, timestamp: u32) -> (usize, usize) {
-        let unit = self.place_of(timestamp) / UNIT;
-        (unit / 64, unit % 64)
+    /// The words and bits that stand for a stretch of the line.
+    fn spans(&self, timestamp: u32, len: usize) -> impl Iterator<Item = (usize, u64)> + use<> {
+        let mut unit = self.place_of(timestamp) / UNIT;
+        let mut left = len.min(LINE) / UNIT;
+        std::iter::from_fn(move || {
+            let (word, bit) = (unit / 64 % WORDS, unit % 64);
+            let count = left.min(64 - bit);
+            if count == 0 {
+                return None;
+            }
+            unit += count;
+            left -= count;
+            Some((word, (u64::MAX >> (64 - count)) << bit))
+        })
+    }
+}
+
+/// Fades what was cut out over into what follows it.
+fn fade(cut: &[i16; CUT as usize], out: &mut Frame) {
+    for (at, (new, old)) in out.iter_mut().zip(cut).enumerate() {
+        let (part, whole) = (at as i32 + 1, CUT + 1);
+        *new = ((i32::from(*new) * part + i32::from(*old) * (whole - part)) / whole) as i16;
     }
 }
 

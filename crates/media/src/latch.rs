@@ -1,7 +1,7 @@
 //! Symmetric RTP: media is taken from one peer only, and goes to where it comes from
 //! (RFC 4961; latching as in RFC 7362).
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::time::Duration;
 
 use base::Instant;

@@ -1,6 +1,6 @@
 //! One leg: its stream in, its stream out, and what is made of either.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use base::Instant;
 

@@ -103,14 +103,24 @@ impl Recorder {
         let sounds = self.paused == Paused::No;
         let left = sounds && self.config.track.has(Track::Inbound);
         let right = sounds && self.config.track.has(Track::Outbound);
-        for (inbound, outbound) in inbound.iter().zip(outbound) {
-            let inbound = if left { *inbound } else { 0 };
-            let outbound = if right { *outbound } else { 0 };
-            if self.config.channels == Channels::Mono {
-                self.chunk.extend(inbound.saturating_add(outbound).to_le_bytes());
-            } else {
-                self.chunk.extend(inbound.to_le_bytes());
-                self.chunk.extend(outbound.to_le_bytes());
+        let silence = [0; FRAME];
+        let inbound = if left { inbound } else { &silence };
+        let outbound = if right { outbound } else { &silence };
+        let both = inbound.iter().zip(outbound);
+        let at = self.chunk.len();
+        match self.config.channels {
+            Channels::Mono => {
+                self.chunk.resize(at + 2 * FRAME, 0);
+                for (two, (a, b)) in self.chunk[at..].chunks_exact_mut(2).zip(both) {
+                    two.copy_from_slice(&a.saturating_add(*b).to_le_bytes());
+                }
+            }
+            Channels::Dual => {
+                self.chunk.resize(at + 4 * FRAME, 0);
+                for (four, (a, b)) in self.chunk[at..].chunks_exact_mut(4).zip(both) {
+                    four[..2].copy_from_slice(&a.to_le_bytes());
+                    four[2..].copy_from_slice(&b.to_le_bytes());
+                }
             }
         }
         self.frames += 1;
@@ -148,7 +158,7 @@ pub fn trim_silence(samples: &[i16], channels: Channels) -> std::ops::Range<usiz
     };
     let mut loud = samples.chunks(window).enumerate().filter(|(_, part)| is_loud(part));
     let Some((first, _)) = loud.next() else { return 0..0 };
-    let last = loud.last().map_or(first, |(last, _)| last);
+    let last = loud.next_back().map_or(first, |(last, _)| last);
     let start = (first * window).saturating_sub(MARGIN * width);
     let end = ((last + 1) * window + MARGIN * width).min(samples.len() / width * width);
     start..end

@@ -140,7 +140,7 @@ fn goodbye<'a>(body: &'a [u8], count: usize, tell: &mut impl FnMut(Report<'a>)) 
 pub fn ntp(at: Instant) -> u64 {
     let micros = at.micros().max(0) as u64;
     let seconds = micros / 1_000_000 + 2_208_988_800;
-    seconds << 32 | (micros % 1_000_000 * (1 << 32)) / 1_000_000
+    (seconds << 32) | (((micros % 1_000_000) << 32) / 1_000_000)
 }
 
 /// Octets that a compound of ours takes at most.

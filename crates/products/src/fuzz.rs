@@ -3,6 +3,7 @@
 use crate::accounts::authenticate::parse_basic;
 use crate::console::stream;
 use crate::gateway::{find_place, page::Cursor};
+use crate::lookup::{plan, ranges};
 use crate::messaging::media::inlined;
 use crate::messaging::{api, opt_words};
 use crate::numbers::import;
@@ -74,6 +75,29 @@ pub fn texts(data: &[u8]) {
     }
 }
 
+/// Numbers that are looked up, with a country after a bar.
+pub fn number(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let (number, country) = match text.split_once('|') {
+        Some((number, country)) => (number, Some(country)),
+        None => (&*text, None),
+    };
+    if let Ok(plan) = plan::describe(number, country).plan {
+        let digits = plan.e164.strip_prefix('+').expect("E.164 begins with a plus");
+        assert!(digits.bytes().all(|byte| byte.is_ascii_digit()), "{}", plan.e164);
+        let again = plan::describe(&plan.e164, None).plan.expect("what is valid stays valid");
+        assert_eq!(again.e164, plan.e164, "a number in E.164 form is itself");
+    }
+}
+
+/// Files of number ranges.
+pub fn ranges(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    if let Ok(ranges) = ranges::parse(&text) {
+        assert!(ranges.len() <= text.lines().count(), "a line is a range at most");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use machine::fuzz::mutations;
@@ -120,5 +144,21 @@ mod tests {
         let seeds: [&[u8]; 4] =
             [b"STOP", b" unsubscribe ", b"number,country\n+14155550100,US,local,CA,SF,sms\n", b"#"];
         mutations(&seeds, ROUNDS, super::texts);
+    }
+
+    #[test]
+    fn mutated_numbers_and_ranges_are_described_or_refused() {
+        let numbers: [&[u8]; 6] = [
+            b"+14159929960",
+            b"(415) 992-9960|US",
+            b"020 7765 1182|GB",
+            b"+390236618300",
+            b"1-800-FLOWERS",
+            b"0054 9 11 2345 6789|DE",
+        ];
+        mutations(&numbers, ROUNDS / 4, super::number);
+        let files: [&[u8]; 2] =
+            [b"prefix,type,carrier,mcc,mnc\n447700,mobile,Acme,234,15\n", b"#\nprefix\n44\n"];
+        mutations(&files, ROUNDS, super::ranges);
     }
 }

@@ -10,7 +10,7 @@ use base::MasterKey;
 use net::{Client, Clock};
 use store::{Blobs, Migration, Store};
 
-use crate::accounts::{Accounts, Closing};
+use crate::accounts::{Accounts, Closing, Permission};
 use crate::gateway::Routes;
 use crate::jobs::{Handler, Jobs};
 use crate::live::Live;
@@ -29,6 +29,8 @@ pub struct Product {
     pub resources: &'static [&'static Resource],
     /// What ends with a closed account.
     pub closing: &'static [Closing],
+    /// What test credentials may do.
+    pub open_to_test: &'static [Permission],
     /// Kinds of events that streams tell of beside changes of declared resources.
     pub events: &'static [Told],
     /// What it can be told by flag, variable and file.
@@ -46,6 +48,7 @@ impl Product {
         migrations: &[],
         resources: &[],
         closing: &[],
+        open_to_test: &[],
         events: &[],
         settings: &[],
         commands: &[],

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::digest::Algorithm;
 use crate::guard::Limits;
 use crate::io::Listener;
 use crate::transaction::Timing;
@@ -55,6 +56,9 @@ pub struct Config {
     pub strangers: Strangers,
     /// The realm of challenges; the host of the Request-URI where there is none.
     pub realm: Option<String>,
+    /// The algorithms of challenges, best first. MD5 alone is what every phone knows; whoever
+    /// stores hashes needs one for each.
+    pub algorithms: Vec<Algorithm>,
     /// How long a nonce holds.
     pub nonce_life: Duration,
     /// Bindings' shortest, usual and longest life.
@@ -82,6 +86,7 @@ impl Config {
             reliable: Reliable::Required,
             strangers: Strangers::Admit,
             realm: None,
+            algorithms: vec![Algorithm::Md5],
             nonce_life: Duration::from_secs(300),
             binding_life: (
                 Duration::from_secs(60),

@@ -241,13 +241,16 @@ const COUNTED_MAX: usize = 16_384;
 pub struct Nonces {
     key: hmac::Key,
     life: Duration,
+    algorithms: Vec<Algorithm>,
     counts: HashMap<String, (u32, Instant)>,
 }
 
 impl Nonces {
-    /// Nonces that hold for `life`, sealed by 32 random octets.
-    pub fn new(key: [u8; 32], life: Duration) -> Self {
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), life, counts: HashMap::new() }
+    /// Nonces that hold for `life`, sealed by 32 random octets, for these algorithms in the order
+    /// of preference.
+    pub fn new(key: [u8; 32], life: Duration, algorithms: Vec<Algorithm>) -> Self {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        Self { key, life, algorithms, counts: HashMap::new() }
     }
 
     fn seal(&self, stamp: &str) -> String {
@@ -260,20 +263,22 @@ impl Nonces {
         format!("{stamp}-{seal}")
     }
 
-    /// Values of WWW-Authenticate or Proxy-Authenticate, the stronger algorithm first.
-    pub fn challenge(&self, now: Instant, realm: &str, salt: u64, stale: bool) -> [String; 2] {
+    /// Values of WWW-Authenticate or Proxy-Authenticate, one for each algorithm.
+    pub fn challenge(&self, now: Instant, realm: &str, salt: u64, stale: bool) -> Vec<String> {
         let realm = realm.replace(['"', '\\'], "");
         let nonce = self.nonce(now, &realm, salt);
         let stale = if stale { ", stale=true" } else { "" };
-        [Algorithm::Sha256, Algorithm::Md5].map(|algorithm| {
+        let value = |algorithm: &Algorithm| {
             format!(
                 "Digest realm=\"{realm}\", nonce=\"{nonce}\", algorithm={}, qop=\"auth\"{stale}",
                 algorithm.as_str()
             )
-        })
+        };
+        self.algorithms.iter().map(value).collect()
     }
 
-    fn is_fresh(&self, now: Instant, answer: &Authorization) -> bool {
+    /// Whether an answer is to a challenge of ours that is not too old: others need no proof.
+    pub fn is_fresh(&self, now: Instant, answer: &Authorization) -> bool {
         let Some((stamp, seal)) = answer.nonce.rsplit_once('-') else { return false };
         let at = stamp.split('-').next().and_then(|at| i64::from_str_radix(at, 16).ok());
         let ours = Secret::new(self.seal(&format!("{stamp} {}", answer.realm)));
@@ -360,7 +365,8 @@ mod tests {
     #[test]
     fn answers_to_our_challenges_are_judged() {
         let life = Duration::from_secs(60);
-        let mut nonces = Nonces::new([7; 32], life);
+        let both = vec![Algorithm::Sha256, Algorithm::Md5];
+        let mut nonces = Nonces::new([7; 32], life, both);
         let now = Instant::from_secs(1_000);
         let fields = nonces.challenge(now, "voice.example.com", 1, false);
         let fields: Vec<&str> = fields.iter().map(String::as_str).collect();
@@ -385,10 +391,10 @@ mod tests {
 
     #[test]
     fn a_stored_hash_is_as_good_as_the_password() {
-        let mut nonces = Nonces::new([7; 32], Duration::from_secs(60));
+        let mut nonces = Nonces::new([7; 32], Duration::from_secs(60), vec![Algorithm::Md5]);
         let now = Instant::from_secs(1_000);
-        let [_, md5] = nonces.challenge(now, "r", 1, true);
-        let challenge = Challenge::parse(&md5).expect("a challenge");
+        let values = nonces.challenge(now, "r", 1, true);
+        let challenge = Challenge::parse(&values[0]).expect("a challenge");
         assert!(challenge.stale);
         let text = challenge.answer(&mufasa(), "INVITE", "sip:x", "c", 1);
         let answer = Authorization::parse(&text).expect("an answer");

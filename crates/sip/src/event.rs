@@ -130,7 +130,7 @@ pub enum Event {
     ReofferRefused {
         /// Which.
         leg: LegId,
-        /// Why; 491 when offers crossed and ours could not be made again.
+        /// Why; 491 when it crossed theirs too often, or there is no call yet.
         status: u16,
     },
     /// A digit by INFO.

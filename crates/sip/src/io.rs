@@ -112,7 +112,7 @@ pub enum Input {
     /// The answer to a query, best first; empty when there is none.
     Resolved(u64, Vec<(Transport, SocketAddr)>),
     /// What the user wants.
-    Command(Command),
+    Command(Box<Command>),
 }
 
 /// What the agent wants, and tells.
@@ -123,7 +123,7 @@ pub enum Output {
     /// Resolve a name.
     Resolve(Query),
     /// News.
-    Event(Event),
+    Event(Box<Event>),
 }
 
 /// What the other end of a hop should call us by: the address of the listener of its kind.

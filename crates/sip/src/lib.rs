@@ -8,6 +8,7 @@ mod dialog;
 pub mod digest;
 pub mod event;
 pub mod frame;
+pub mod fuzz;
 pub mod gateway;
 pub mod guard;
 pub mod io;

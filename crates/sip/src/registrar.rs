@@ -7,7 +7,7 @@ use base::Instant;
 
 use crate::config::Config;
 use crate::event::{Binding, Event};
-use crate::io::Hop;
+use crate::io::{FlowId, Hop, Transport};
 use crate::message::{Address, Request, Uri, name};
 
 /// Contacts of one address at most.
@@ -26,6 +26,9 @@ pub(crate) enum Refusal {
 pub(crate) struct Registrar {
     bindings: BTreeMap<String, Vec<Binding>>,
     by_end: BTreeSet<(Instant, String)>,
+    by_ping: BTreeSet<(Instant, String)>,
+    /// Who has an entry there: each has one.
+    pinged: BTreeSet<String>,
     count: usize,
 }
 
@@ -74,7 +77,7 @@ impl Registrar {
         let events = changes.into_iter().flat_map(|change| match change {
             Change::Set(binding) => {
                 let event = Event::Bound(Box::new(binding.clone()));
-                self.put(binding);
+                self.put(binding, now, config.keep_alive);
                 Some(event)
             }
             Change::Remove(contact) => self.remove(&aor, &contact),
@@ -123,9 +126,13 @@ impl Registrar {
     }
 
     /// Puts a binding in the place of the one with the same contact.
-    pub(crate) fn put(&mut self, binding: Binding) {
+    pub(crate) fn put(&mut self, binding: Binding, now: Instant, keep_alive: Duration) {
         self.remove(&binding.aor, &binding.contact);
         self.by_end.insert((binding.expires_at, binding.aor.clone()));
+        let hidden = is_behind_nat(&binding) && !keep_alive.is_zero();
+        if hidden && self.pinged.insert(binding.aor.clone()) {
+            self.by_ping.insert((now + keep_alive, binding.aor.clone()));
+        }
         let list = self.bindings.entry(binding.aor.clone()).or_default();
         if list.len() >= CONTACTS_MAX {
             list.remove(0);
@@ -151,7 +158,36 @@ impl Registrar {
         self.bindings.get(aor).map_or(&[], Vec::as_slice)
     }
 
-    /// Whether somebody is bound there: its requests are no stranger's.
+    /// Whom to ping now, so that their NAT keeps the way open.
+    pub(crate) fn pings(&mut self, now: Instant, every: Duration) -> Vec<Hop> {
+        let mut hops = Vec::new();
+        while let Some((at, aor)) = self.by_ping.first().cloned().filter(|(at, _)| *at <= now) {
+            self.by_ping.remove(&(at, aor.clone()));
+            let bound = self.bindings.get(&aor).into_iter().flatten();
+            let hidden: Vec<Hop> =
+                bound.filter(|b| is_behind_nat(b)).map(|b| b.hop.clone()).collect();
+            if hidden.is_empty() {
+                self.pinged.remove(&aor);
+            } else {
+                self.by_ping.insert((now + every, aor));
+            }
+            hops.extend(hidden);
+        }
+        hops
+    }
+
+    /// A connection is gone, and with it the bindings that lead over it.
+    pub(crate) fn flow_closed(&mut self, flow: FlowId) -> Vec<Event> {
+        let over = |binding: &&Binding| {
+            binding.hop.transport != Transport::Udp && binding.hop.flow == Some(flow)
+        };
+        let all = self.bindings.values().flatten().filter(over);
+        let gone: Vec<(String, Uri)> = all.map(|b| (b.aor.clone(), b.contact.clone())).collect();
+        let removed = gone.iter().filter_map(|(aor, contact)| self.remove(aor, contact));
+        removed.collect()
+    }
+
+    /// What is over at `now`.
     pub(crate) fn expire(&mut self, now: Instant) -> Vec<Event> {
         let mut events = Vec::new();
         while let Some((at, aor)) = self.by_end.first().cloned().filter(|(at, _)| *at <= now) {
@@ -171,7 +207,7 @@ impl Registrar {
     }
 
     pub(crate) fn wake_at(&self) -> Option<Instant> {
-        self.by_end.first().map(|(at, _)| *at)
+        [self.by_end.first(), self.by_ping.first()].into_iter().flatten().map(|(at, _)| *at).min()
     }
 }
 
@@ -180,4 +216,9 @@ fn is_same(a: &Uri, b: &Uri) -> bool {
     let transport = |uri: &Uri| uri.params.get("transport").unwrap_or("udp").to_ascii_lowercase();
     (&a.scheme, &a.user, &a.host, a.port) == (&b.scheme, &b.user, &b.host, b.port)
         && transport(a) == transport(b)
+}
+
+/// Whether datagrams to a binding go another way than its contact says.
+fn is_behind_nat(binding: &Binding) -> bool {
+    binding.hop.transport == Transport::Udp && binding.contact.ip() != Some(binding.hop.remote.ip())
 }

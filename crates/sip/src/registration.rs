@@ -9,7 +9,7 @@ use crate::command::Fields;
 use crate::dialog::Dest;
 use crate::digest::Credentials;
 use crate::event::{Event, RegistrationId};
-use crate::io::{Hop, Output};
+use crate::io::{FlowId, Hop, Output};
 use crate::leg::{add, answer_challenge};
 use crate::message::{Address, Method, Request, Response, Uri, name};
 use crate::wire::{CONTACT_USER, Owner, TxId, Wire};
@@ -79,7 +79,7 @@ impl Client {
     }
 
     fn tell(&self, wire: &mut Wire, event: Event) {
-        wire.outputs.push_back(Output::Event(event));
+        wire.outputs.push_back(Output::Event(Box::new(event)));
     }
 
     fn register(&mut self, wire: &mut Wire) {
@@ -209,6 +209,16 @@ impl Client {
         self.at = Some(wire.now + wait);
         let (registration, retry_at) = (self.registration.id, self.at);
         self.tell(wire, Event::RegistrationFailed { registration, status, retry_at });
+    }
+
+    /// Its connection is gone: calls can't reach us until we are registered again.
+    pub(crate) fn flow_closed(&mut self, wire: &mut Wire, flow: FlowId) {
+        let ours = self.hop.as_ref().is_some_and(|hop| hop.flow == Some(flow));
+        if ours && self.up && self.tx.is_none() {
+            let wait = Duration::from_millis(500 + wire.random.below(2_000));
+            self.at = Some(wire.now + wait);
+            (self.hop, self.ping_at) = (None, None);
+        }
     }
 
     fn pause(&mut self, wire: &mut Wire) -> Duration {

@@ -90,8 +90,8 @@ pub struct Settings {
     #[arg(long, env = "TRUNKLINE_CARRIERS", value_delimiter = ',', hide_env_values = true)]
     pub carriers: Vec<String>,
 
-    /// Whether the newest PDUs of SMPP carriers are kept in memory, without texts, for the timelines
-    /// of messages: `true` or `false`. In `dev` they are, in `serve` not.
+    /// Whether the newest PDUs of SMPP carriers are kept in memory, without texts, for messages'
+    /// timelines: `true` or `false`. In `dev` they are, in `serve` not.
     #[arg(long, env = "TRUNKLINE_TRACE_PDUS")]
     pub trace_pdus: Option<bool>,
 

@@ -5,6 +5,7 @@
 mod generator;
 mod kannel;
 mod limits;
+mod lookup;
 mod preload;
 mod report;
 mod server;
@@ -58,6 +59,16 @@ impl Bench<'_> {
     }
 
     async fn measure(&self) -> Outcome<()> {
+        if self.wants("lookup") {
+            lookup::measure(&self.folder.join("lookup"), self.messages).await?;
+        }
+        if self.parts == ["lookup"] {
+            return Ok(());
+        }
+        self.texts().await
+    }
+
+    async fn texts(&self) -> Outcome<()> {
         let (syncs, rows) = limits::of(self.folder)?;
         let table = Table::begin(syncs, rows);
         let sink = Sink::start().await?;

@@ -28,7 +28,8 @@ impl Figures {
         self.messages as f64 / self.done_in.as_secs_f64()
     }
 
-    fn percentile(&self, part: f64) -> f64 {
+    /// The time within which `part` of them were answered, in milliseconds.
+    pub(super) fn percentile(&self, part: f64) -> f64 {
         let last = self.latencies.len().saturating_sub(1);
         let index = (last as f64 * part) as usize;
         self.latencies.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e3)

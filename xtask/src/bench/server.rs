@@ -90,7 +90,8 @@ impl Server {
         Err("the product did not start".into())
     }
 
-    fn head(&self, method: &str, path: &str) -> String {
+    /// The head of a request of the main account, without its end.
+    pub(super) fn head(&self, method: &str, path: &str) -> String {
         let basic = BASE64_STANDARD.encode(format!("{SID}:{TOKEN}"));
         format!(
             "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Basic {basic}\r\n\

@@ -2,6 +2,7 @@
 import datetime
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ ENVIRONMENT = {
     "NODE_PATH": str(ROOT / "crates/e2e/peers/node/node_modules"),
 }
 REMINDER = [sys.executable, str(ROOT / "examples/appointment-reminder/app.py")]
+SIGN_IN = [sys.executable, str(ROOT / "examples/sign-in/app.py")]
 DESK = ["node", str(ROOT / "examples/help-desk/desk.js")]
 
 
@@ -38,6 +40,36 @@ class Running:
     def __exit__(self, *_):
         self.process.kill()
         self.process.wait()
+
+
+def sign_in():
+    phone, settings = "+15558675470", {**ENVIRONMENT, "RESEND_AFTER_S": "0"}
+    program = subprocess.Popen(SIGN_IN, env=settings, stdout=subprocess.PIPE, text=True)
+    try:
+        url = program.stdout.readline().split()[-1]
+
+        def post(path, **form):
+            answer = requests.post(url + path, json=form, timeout=10)
+            return answer.status_code, answer.json()
+
+        assert post("/begin", phone=phone)[0] == 200 and post("/begin", phone=phone)[0] == 200
+        first, second = wait_for("two texts", lambda: bodies(phone) if len(bodies(phone)) == 2 else None)
+        assert first == second, "the same code again"
+        code = re.search(r"\d{6}", first)[0]
+        assert post("/finish", phone=phone, code="0000") == (401, {"error": "That is not the code."})
+        status, answer = post("/finish", phone=phone, code=code)
+        signed_in = {"Authorization": "Bearer " + answer["session"]}
+        assert status == 200 and requests.get(url, headers=signed_in, timeout=10).json() == {"phone": phone}
+        assert requests.get(url, timeout=10).status_code == 401
+        assert "not good any more" in post("/finish", phone=phone, code=code)[1]["error"]
+        assert "no phone number" in post("/begin", phone="nobody")[1]["error"]
+        for _ in range(4):
+            assert post("/begin", phone="+442079460470")[0] == 200
+        dev("clock/advance", seconds=601)
+        assert "not good any more" in post("/finish", phone="+442079460470", code="123456")[1]["error"]
+    finally:
+        program.kill()
+        program.wait()
 
 
 def run(program, *arguments, fails=False):
@@ -147,4 +179,4 @@ def desk():
         heard(zoe, "Ticket 3 is open")
 
 
-{"reminder": reminder, "desk": desk}[sys.argv[1]]()
+{"reminder": reminder, "desk": desk, "sign_in": sign_in}[sys.argv[1]]()

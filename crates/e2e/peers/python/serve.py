@@ -3,6 +3,7 @@ import os
 
 import requests
 from peer import ACCOUNT, BASE, TOKEN, client, wait_for
+from twilio.base.exceptions import TwilioRestException
 
 api = client()
 OURS = "+15550002222"
@@ -23,3 +24,15 @@ def errors():
 
 wait_for("the guard's refusal", lambda: errors() == [11205])
 assert requests.get(f"{BASE}/readyz", timeout=10).status_code == 200
+
+# Where texts may go begins with the country of the owned numbers, as Twilio begins with the home country.
+try:
+    api.messages.create(to="+447700900190", from_=OURS, body="x")
+    raise AssertionError("abroad is off until it is switched on")
+except TwilioRestException as error:
+    assert error.code == 21408, error
+api.accounts.base_url = BASE + "/accounts"
+api.accounts.v1.messaging_geopermissions.update(permissions=[{"country_code": "GB", "type": "country", "enabled": True}])
+assert api.messages.create(to="+447700900190", from_=OURS, body="x").sid
+answer = requests.post(f"{BASE}/2010-04-01/Accounts/{ACCOUNT}/Tokens.json", {}, auth=(ACCOUNT, TOKEN), timeout=10)
+assert answer.status_code == 404 and answer.headers["X-Trunkline-Unimplemented"] == "1", "no servers, no tokens"

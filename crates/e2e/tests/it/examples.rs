@@ -21,3 +21,8 @@ fn people_are_reminded_of_appointments_and_answer() {
 fn tickets_are_opened_asked_for_and_closed() {
     converse("desk");
 }
+
+#[test]
+fn people_sign_in_by_a_code() {
+    converse("sign_in");
+}

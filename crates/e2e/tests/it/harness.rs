@@ -71,6 +71,24 @@ impl Trunkline {
         self.child.wait().expect("the program ends");
     }
 
+    /// Its files that contain `text`, the log among them when `TRUNKLINE_LOG` is set.
+    pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
+        let (mut found, mut folders) = (Vec::new(), vec![self.folder.clone()]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).expect("a folder of data").flatten() {
+                let path = entry.path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else if let Ok(bytes) = std::fs::read(&path)
+                    && bytes.windows(text.len()).any(|part| part == text.as_bytes())
+                {
+                    found.push(path);
+                }
+            }
+        }
+        found
+    }
+
     /// Starts it again on the same data.
     pub fn restart(&mut self) {
         let (child, address, lines) =
@@ -259,6 +277,12 @@ fn spawn(
         command.env("TRUNKLINE_DATABASE_URL", database);
     }
     command.envs(settings.iter().map(|(k, v)| (k, v))).stdout(Stdio::piped());
+    if settings.iter().any(|(name, _)| name == "TRUNKLINE_LOG") {
+        // Who asks for a log of its own looks into it.
+        let mut options = std::fs::OpenOptions::new();
+        let log = options.create(true).append(true).open(folder.join("log"));
+        command.stderr(log.expect("a file for the log"));
+    }
     let mut child = command.spawn().expect("the program starts");
     let stdout = child.stdout.take().expect("its output");
     let mut lines = BufReader::new(stdout).lines();

@@ -88,15 +88,15 @@ fn another_houses_client_binds_to_the_test_carrier() {
 }
 
 /// The test carrier inside this process, counting what it takes.
-struct Counted {
+pub(super) struct Counted {
     _runtime: tokio::runtime::Runtime,
     handle: SmscHandle,
-    port: u16,
+    pub(super) port: u16,
     taken: Arc<Mutex<BTreeMap<String, usize>>>,
 }
 
 impl Counted {
-    fn start(config: Config) -> Self {
+    pub(super) fn start(config: Config) -> Self {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
         let runtime = builder.worker_threads(1).enable_all().build().expect("a runtime");
         let taken: Arc<Mutex<BTreeMap<String, usize>>> = Arc::default();
@@ -119,7 +119,7 @@ impl Counted {
         Self { _runtime: runtime, handle, port, taken }
     }
 
-    fn taken(&self) -> BTreeMap<String, usize> {
+    pub(super) fn taken(&self) -> BTreeMap<String, usize> {
         self.taken.lock().expect("the count").clone()
     }
 }

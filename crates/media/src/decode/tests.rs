@@ -1,3 +1,5 @@
+//! Files of all kinds, good ones and broken ones.
+
 use super::*;
 use crate::dtmf::power;
 use crate::recording::Channels;

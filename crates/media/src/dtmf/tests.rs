@@ -1,3 +1,5 @@
+//! Digits as events and as tones, and what is none.
+
 use base::Instant;
 use machine::Random;
 

@@ -1,6 +1,6 @@
 //! What an engine tells, and to whom it hands its packets.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 
 use crate::engine::MixerId;
 use crate::leg::LegId;

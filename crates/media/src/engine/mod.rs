@@ -31,7 +31,7 @@ use mixer::Mixer;
 const SLOTS: usize = 20;
 const SLOT_US: i64 = FRAME_US / SLOTS as i64;
 /// A thread that was stopped for longer than this does not catch up.
-const STALL_US: i64 = 200_000;
+const STALL_US: i64 = 100_000;
 /// Octets of a datagram that we take or make.
 const DATAGRAM: usize = 1_500;
 

@@ -1,7 +1,7 @@
 //! A packet comes in: judged, counted, passed on at once where it is for another leg, and laid
 //! into the jitter buffer where the tick wants it.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::sync::Arc;
 
 use base::Instant;

@@ -1,6 +1,6 @@
 //! RTCP of a leg: reports every five seconds, give or take a half, and what the peer's tell.
 
-use std::net::SocketAddr;
+use core::net::SocketAddr;
 use std::time::Duration;
 
 use base::Instant;

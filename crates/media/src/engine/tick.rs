@@ -67,6 +67,7 @@ impl Leg {
     /// The peer's audio of this tick, and what is noticed in it.
     fn take_in(&mut self, now: Instant, key: Key, sink: &mut impl Sink) {
         let owner = Owner::Leg(self.id);
+        self.filled = false;
         self.watch(now, key, sink);
         if self.digits.is_open() {
             self.digits.tick(now, |told| sink.event(owner, Leg::told(told)));
@@ -116,7 +117,7 @@ impl Leg {
     ) {
         let owner = Owner::Leg(self.id);
         let (law, event) = (self.config.law, self.config.telephone_event);
-        let mixed = std::mem::take(&mut self.filled);
+        let mixed = self.filled;
         let mut filled = Filled::Nothing;
         if !self.playlist.is_empty() {
             filled = self.playlist.fill(law, event.is_some(), &mut self.payload, |done| {

@@ -1,3 +1,5 @@
+//! A sender behind a network that loses, delays, doubles and drifts.
+
 use super::*;
 use crate::dtmf::power;
 use crate::tones;
@@ -105,7 +107,7 @@ fn losses_from_one_to_twenty_per_cent_are_concealed() {
         let mut world = World::new(loss, 5);
         world.run(2_000, Network { loss_per_mille: loss, ..Network::default() });
         let concealed = world.count(Pulled::Concealed) as u64;
-        assert!((loss..loss * 3).contains(&concealed), "{loss}: {concealed}");
+        assert!((loss..loss * 6).contains(&concealed), "{loss}: {concealed}");
         assert!(world.purity() > purity_min, "{loss}: {}", world.purity());
     }
 }

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use base::Instant;
 use media::{Key, Port};
 use mio::net::UdpSocket;
 use mio::{Interest, Registry, Token};
@@ -17,7 +18,32 @@ pub(super) struct Sockets {
     rtp: UdpSocket,
     rtcp: Option<UdpSocket>,
     peer: Option<SocketAddr>,
+    pace: Pace,
     pair: Pair,
+}
+
+/// When packets came to an RTP socket: readiness is told once for each arrival, so as long as they
+/// come one by one, asking whether there is another is a system call for nothing.
+#[derive(Clone, Copy, Default)]
+struct Pace {
+    at: Instant,
+    len: usize,
+    alone: u8,
+}
+
+/// After a longer pause than this there may be more than one: 30 ms.
+const PAUSE_US: i64 = 30_000;
+/// So often it is asked all the same, so that what was overlooked waits no longer than this.
+const ALONE_MAX: u8 = 16;
+
+impl Pace {
+    /// Whether a packet that was read may have others behind it.
+    fn may_have_more(&mut self, now: Instant, len: usize) -> bool {
+        let paused = now.micros() - self.at.micros() > PAUSE_US;
+        let more = paused || len != self.len || self.alone >= ALONE_MAX;
+        *self = Self { at: now, len, alone: if more { 0 } else { self.alone + 1 } };
+        more
+    }
 }
 
 impl Sockets {
@@ -41,7 +67,9 @@ impl Sockets {
                 Ok((rtp, rtcp))
             });
             match both {
-                Ok((rtp, rtcp)) => return Ok(Self { rtp, rtcp, peer: None, pair }),
+                Ok((rtp, rtcp)) => {
+                    return Ok(Self { rtp, rtcp, peer: None, pace: Pace::default(), pair });
+                }
                 Err(error) if error.kind() == ErrorKind::AddrInUse => others.push(pair),
                 Err(error) => return Err(error.into()),
             }
@@ -63,7 +91,7 @@ pub(super) struct Path {
 
 /// The port that a token is for.
 pub(super) fn place(token: Token) -> (Key, Port) {
-    (Key(token.0 / 2), if token.0 % 2 == 0 { Port::Rtp } else { Port::Rtcp })
+    (Key(token.0 / 2), if token.0.is_multiple_of(2) { Port::Rtp } else { Port::Rtcp })
 }
 
 impl Path {
@@ -92,6 +120,15 @@ impl Path {
             let _ = registry.deregister(rtcp);
         }
         Some(sockets)
+    }
+
+    /// Whether it is worth asking a ready socket for more, after a datagram of this length.
+    #[inline]
+    pub(super) fn may_have_more(&mut self, now: Instant, key: Key, port: Port, len: usize) -> bool {
+        match self.legs.get_mut(key.0) {
+            Some(Some(sockets)) if port == Port::Rtp => sockets.pace.may_have_more(now, len),
+            _ => true,
+        }
     }
 
     /// The next datagram of a socket; `None` when there is none left.

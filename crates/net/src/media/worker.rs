@@ -50,8 +50,10 @@ pub(super) struct Arrival {
 const WAKE: Token = Token(usize::MAX);
 /// Ready sockets that are looked at together.
 const READY: usize = 1_024;
-/// With so many legs there is a tick every millisecond: packets are taken together then.
+/// With so many legs there is always something to do: ticks and packets of 2 ms are done
+/// together then, for to wake costs as much as several packets.
 const BUSY_LEGS: usize = 24;
+const BUSY_WAIT: Duration = Duration::from_millis(2);
 /// Octets of a datagram.
 const DATAGRAM: usize = 2_048;
 
@@ -170,9 +172,9 @@ impl Worker {
         if self.engine.legs() < BUSY_LEGS {
             return self.poll.poll(&mut self.ready, wait);
         }
-        // Packets come all the time: to be woken by each would cost more than the packet.
-        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
-            std::thread::sleep(wait);
+        let behind = wait.is_some_and(|wait| wait.is_zero());
+        if !behind {
+            std::thread::sleep(BUSY_WAIT);
         }
         self.poll.poll(&mut self.ready, Some(Duration::ZERO))
     }
@@ -185,6 +187,9 @@ impl Worker {
             let (key, port) = path::place(event.token());
             while let Some((from, len)) = self.outlet.path.receive(key, port, buffer) {
                 self.engine.receive(now, key, port, from, &buffer[..len], &mut self.outlet);
+                if !self.outlet.path.may_have_more(now, key, port, len) {
+                    break;
+                }
             }
         }
     }

@@ -156,14 +156,14 @@ impl Driver {
                 command = commands.recv(), if !orphaned => {
                     orphaned = command.is_none();
                     let command = command.unwrap_or(Command::Stop);
-                    agent.handle(self.time.now(), Input::Command(command));
+                    agent.handle(self.time.now(), Input::Command(Box::new(command)));
                 }
                 Some(event) = events.recv() => self.take(&mut agent, event),
                 () = self.time.sleep_until(agent.wake_at()) => {}
             }
             // What else is there already shares one round of sends.
             while let Ok(command) = commands.try_recv() {
-                agent.handle(self.time.now(), Input::Command(command));
+                agent.handle(self.time.now(), Input::Command(Box::new(command)));
             }
             for _ in 0..ARRIVED_MAX {
                 let Ok(event) = events.try_recv() else { break };
@@ -233,7 +233,7 @@ impl Driver {
                         }
                     }
                     Output::Resolve(query) => self.resolve(query),
-                    Output::Event(event) => told.push(event),
+                    Output::Event(event) => told.push(*event),
                 }
             }
             let Some(hop) = failed.pop() else { break };
@@ -250,7 +250,10 @@ impl Driver {
             return self.send_datagram(hop, &octets);
         }
         let place = (hop.transport, hop.remote);
-        let known = hop.flow.filter(|flow| self.connections.contains_key(flow));
+        let open = |flow: &FlowId| {
+            self.connections.get(flow).is_some_and(|known| known.hop.is_same_place(hop))
+        };
+        let known = hop.flow.filter(open);
         let known = known.or_else(|| self.by_place.get(&place).copied());
         let flow = match known {
             Some(flow) => flow,

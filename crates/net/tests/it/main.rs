@@ -3,3 +3,4 @@
 mod client;
 mod media;
 mod server;
+mod sip;

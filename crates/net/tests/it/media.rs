@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use media::{
-    Channels, Command, Event, Item, Law, LegConfig, LegId, Owner, Prompt, RecordConfig,
+    Channels, Command, Event, Item, Law, LegConfig, LegId, Owner, Place, Prompt, RecordConfig,
     RecordingId, Track, rtp, tones,
 };
 use net::media::{Media, MediaConfig, OpenError, OpenLeg};
@@ -201,6 +201,37 @@ async fn legs_on_two_threads_are_bridged_and_recorded() {
         *owner == Owner::Leg(other) && matches!(event, Event::Closed(_))
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_conference_gathers_legs_of_all_threads_and_lets_them_go() {
+    let media = start(3, 42_400..=42_499, 0);
+    let (sender, mut events) = unbounded_channel();
+    let mut phones = Vec::new();
+    for law in [Law::Mu, Law::A, Law::Mu] {
+        phones.push(Phone::call(&media, law, &sender).await);
+    }
+    let mixer = media.open_mixer(None, sender.clone());
+    for phone in &phones {
+        media.tell(Command::Join(phone.leg, mixer, Place::default()));
+    }
+    let [one, two, three] = &mut phones[..] else { unreachable!("three") };
+    let (_, _, heard) = tokio::join!(one.say(500.0, 80), two.say(900.0, 80), three.listen(70));
+    let last = &heard[heard.len() - 4_000..];
+    assert!(share(last, 500.0) > 0.4 && share(last, 900.0) > 0.4, "both");
+    // Two of them leave it for a bridge.
+    media.tell(Command::Bridge { a: one.leg, b: three.leg, pass_digits: true });
+    media.tell(Command::CloseMixer(mixer));
+    media.tell(Command::Statistics(three.leg));
+    event(&mut events, |_, event| matches!(event, Event::Statistics(_))).await;
+    one.say(700.0, 20).await;
+    let mut later = Vec::new();
+    loop {
+        later.extend(three.hear().await.2);
+        if share(&later[later.len().saturating_sub(1_600)..], 700.0) > 0.9 {
+            break;
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use base::{AccountSid, ApiError, KeySid, Secret};
+use base::{AccountSid, AnySid, ApiError, KeySid, Secret};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
@@ -23,6 +23,20 @@ impl Accounts {
         let account = self.acted_for(owner, &principal, request).await?;
         refuse_inactive(&account, &principal, request)?;
         Ok(Caller { account, principal })
+    }
+
+    /// A device that its product knows, as a caller for its account.
+    pub(crate) async fn device(
+        &self,
+        account: AccountSid,
+        device: AnySid,
+    ) -> Result<Caller, ApiError> {
+        let found = self.find(account).await.map_err(store_error)?;
+        let account = found.ok_or_else(ApiError::unauthorized)?;
+        match account.status {
+            Status::Active => Ok(Caller { account, principal: Principal::Device(device) }),
+            _ => Err(ApiError::account_not_active()),
+        }
     }
 
     async fn by_basic(&self, header: &str) -> Result<(Arc<Account>, Principal), ApiError> {
@@ -107,7 +121,7 @@ fn refuse_inactive(
     let by_parent = match principal {
         Principal::Token(sid) => *sid != account.sid,
         Principal::Session(session) => session.account != account.sid,
-        Principal::Key(_) => false,
+        Principal::Key(_) | Principal::Device(_) => false,
     };
     let path = request.path.strip_suffix(".json").unwrap_or(&request.path);
     let managing = by_parent && path.ends_with(&account.sid.to_string());

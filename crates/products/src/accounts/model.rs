@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use base::{AccountSid, ApiError, Instant, KeySid, Secret};
+use base::{AccountSid, AnySid, ApiError, Instant, KeySid, Secret};
 
 use crate::accounts::{Permission, Session};
 
@@ -126,6 +126,9 @@ pub enum Principal {
     Key(Arc<Key>),
     /// By a session of the console: an owner, who may do what the Auth Token may.
     Session(Arc<Session>),
+    /// By the token of a device: it reaches the routes that are open to devices, where handlers
+    /// look at this SID of what the device is.
+    Device(AnySid),
 }
 
 /// Who makes a request, and the account it acts for: itself, or a subaccount.
@@ -153,7 +156,7 @@ impl Caller {
         match self.principal {
             Principal::Token(sid) => Some(sid),
             Principal::Session(ref session) => Some(session.account),
-            Principal::Key(_) => None,
+            Principal::Key(_) | Principal::Device(_) => None,
         }
     }
 
@@ -163,7 +166,7 @@ impl Caller {
             return Err(ApiError::test_credentials());
         }
         let granted = match &self.principal {
-            Principal::Token(_) | Principal::Session(_) => true,
+            Principal::Token(_) | Principal::Session(_) | Principal::Device(_) => true,
             Principal::Key(key) => match &key.kind {
                 KeyKind::Main => true,
                 KeyKind::Standard => !permission.is_administrative(),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::registry::PRODUCTS;
+
 /// What is done to a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verb {
@@ -46,11 +48,9 @@ impl Permission {
         Self { resource, verb }
     }
 
-    /// Whether test credentials reach it: sending a message and buying a number, as far as what
-    /// is built goes.
+    /// Whether test credentials reach it: the products say what they open to them.
     pub fn is_open_to_test(self) -> bool {
-        self.verb == Verb::Create
-            && matches!(self.resource, "messaging/messages" | "api/incoming-phone-numbers")
+        PRODUCTS.iter().any(|product| product.open_to_test.contains(&self))
     }
 
     /// Whether it reaches into accounts and keys, which standard keys may not touch.

@@ -21,7 +21,7 @@ const HANDSETS: [&str; 2] = ["+15558675310", "+15558675311"];
 pub(super) async fn show(state: Arc<Console>, call: Call) -> ApiResult {
     let session = match &call.caller.principal {
         Principal::Session(session) => Some(&**session),
-        Principal::Token(_) | Principal::Key(_) => None,
+        Principal::Token(_) | Principal::Key(_) | Principal::Device(_) => None,
     };
     Ok(Response::ok(&view(&state, &call.caller.account, session)))
 }

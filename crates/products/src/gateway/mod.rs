@@ -26,11 +26,11 @@ pub use log::RequestLog;
 pub use place::{Place, find as find_place};
 pub use request::{Call, Request};
 pub use response::{ApiResult, Response};
-pub use routes::{Answering, Routes};
+pub use routes::{Admitting, Answering, Routes};
 use routes::{Endpoint, Found};
 pub(crate) use unimplemented::Operations;
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Caller, Permission};
 
 /// Fields that a form may have.
 const FIELDS_MAX: usize = 1_000;
@@ -129,12 +129,31 @@ impl Gateway {
             Endpoint::Open(handler) => handler(request).await,
             Endpoint::Guarded(permission, handler) => {
                 let caller = self.accounts.authenticate(&request).await?;
-                *asked = Some((caller.account.sid, request.method.clone(), request.path.clone()));
-                self.limit.take(caller.account.sid, self.clock.now())?;
-                caller.require(*permission)?;
+                self.admitted(&caller, *permission, &request, asked)?;
+                handler(Call { caller, request }).await
+            }
+            Endpoint::Devices(permission, admit, handler) => {
+                let caller = match admit(&request) {
+                    Some(admitting) => admitting.await?,
+                    None => self.accounts.authenticate(&request).await?,
+                };
+                self.admitted(&caller, *permission, &request, asked)?;
                 handler(Call { caller, request }).await
             }
         }
+    }
+
+    /// Notes who asks what, and refuses who asks too much or lacks the permission.
+    fn admitted(
+        &self,
+        caller: &Caller,
+        permission: Permission,
+        request: &Request,
+        asked: &mut Option<(AccountSid, Method, String)>,
+    ) -> Result<(), ApiError> {
+        *asked = Some((caller.account.sid, request.method.clone(), request.path.clone()));
+        self.limit.take(caller.account.sid, self.clock.now())?;
+        caller.require(permission)
     }
 
     /// Twilio's 404. A route that Twilio has and Trunkline does not yet says so in a header.

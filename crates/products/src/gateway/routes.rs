@@ -5,18 +5,27 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use base::ApiError;
 use http::Method;
 
-use crate::accounts::Permission;
+use crate::accounts::{Caller, Permission};
 use crate::gateway::{ApiResult, Call, Request};
 
 /// A running handler.
 pub type Answering = Pin<Box<dyn Future<Output = ApiResult> + Send>>;
 
+/// The admission of a device under way.
+pub type Admitting = Pin<Box<dyn Future<Output = Result<Caller, ApiError>> + Send>>;
+
+/// Lets in callers that have no credentials of an account; `None` for everybody else.
+pub(crate) type Admit = Box<dyn Fn(&Request) -> Option<Admitting> + Send + Sync>;
+
 /// What stands behind one method of one path.
 pub(crate) enum Endpoint {
     /// Needs a caller with the permission.
     Guarded(Permission, Box<dyn Fn(Call) -> Answering + Send + Sync>),
+    /// The same, and open to devices that its product admits.
+    Devices(Permission, Admit, Box<dyn Fn(Call) -> Answering + Send + Sync>),
     /// Open to everybody: health, and media behind unguessable addresses.
     Open(Box<dyn Fn(Request) -> Answering + Send + Sync>),
 }
@@ -58,6 +67,32 @@ impl Routes {
         let state = Arc::clone(state);
         let endpoint = Endpoint::Guarded(
             permission,
+            Box::new(move |call| Box::pin(handler(Arc::clone(&state), call))),
+        );
+        self.listed.push((method.clone(), product, path.to_owned(), Some(permission)));
+        self.add(product, method, path, endpoint);
+    }
+
+    /// The same for a route that is open to devices as well, which `admit` knows.
+    #[allow(clippy::too_many_arguments)]
+    pub fn on_devices<S, F, A>(
+        &mut self,
+        product: &'static str,
+        method: Method,
+        path: &str,
+        permission: Permission,
+        state: &Arc<S>,
+        admit: fn(&Arc<S>, &Request) -> Option<Admitting>,
+        handler: F,
+    ) where
+        S: Send + Sync + 'static,
+        F: Fn(Arc<S>, Call) -> A + Send + Sync + 'static,
+        A: Future<Output = ApiResult> + Send + 'static,
+    {
+        let (own, state) = (Arc::clone(state), Arc::clone(state));
+        let endpoint = Endpoint::Devices(
+            permission,
+            Box::new(move |request| admit(&own, request)),
             Box::new(move |call| Box::pin(handler(Arc::clone(&state), call))),
         );
         self.listed.push((method.clone(), product, path.to_owned(), Some(permission)));

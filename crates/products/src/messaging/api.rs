@@ -20,7 +20,8 @@ const MEDIA_LIST: &str = "/2010-04-01/Accounts/{AccountSid}/Messages/{Sid}/Media
 const MEDIA_ONE: &str = "/2010-04-01/Accounts/{AccountSid}/Messages/{Sid}/Media/{MediaSid}";
 const FEEDBACK: &str = "/2010-04-01/Accounts/{AccountSid}/Messages/{Sid}/Feedback";
 
-const MESSAGES: &str = "messaging/messages";
+/// The resource of messages, in permissions.
+pub(super) const MESSAGES: &str = "messaging/messages";
 const MEDIA: &str = "messaging/media";
 
 /// Adds the routes of this product.

@@ -41,14 +41,25 @@ impl Messaging {
         let context = Arc::clone(&self.context);
         let unit = move |tx: &mut Tx<'_>| {
             let Some(message) = store::find(tx, key)? else { return Ok(None) };
-            let event = note(tx, &message, "messaging.message.redacted")?;
-            store::redact(tx, key, event)?;
+            redact(tx, &context, &message)?;
             audited(tx, &actor, key, "redacted")?;
-            drop_media(tx, &context, key)?;
-            webhooks::store::redact(tx, AnySid::from(key.sid))?;
             store::find(tx, key)
         };
         self.store.write::<_, StoreError, _>(unit).await.map_err(store_error)
+    }
+
+    /// The same inside another product's unit of work, for a text that said something secret.
+    /// Answers `false`, and does nothing, while a carrier may still ask for the text: until the
+    /// message was sent, or has come to its end.
+    pub fn redact_in(&self, tx: &mut Tx<'_>, key: MessageKey) -> Result<bool, StoreError> {
+        let Some(message) = store::find(tx, key)? else { return Ok(true) };
+        if !message.status.is_final() && message.status != Status::Sent {
+            return Ok(false);
+        }
+        if message.salt.is_some() {
+            redact(tx, &self.context, &message)?;
+        }
+        Ok(true)
     }
 
     /// Removes a message with its media.
@@ -103,6 +114,13 @@ impl Messaging {
         };
         self.store.write::<_, StoreError, _>(unit).await.map_err(store_error)
     }
+}
+
+fn redact(tx: &mut Tx<'_>, context: &work::Context, message: &Message) -> Result<(), StoreError> {
+    let event = note(tx, message, "messaging.message.redacted")?;
+    store::redact(tx, message.key, event)?;
+    drop_media(tx, context, message.key)?;
+    webhooks::store::redact(tx, AnySid::from(message.key.sid))
 }
 
 /// Removes the media files of a message: the rows now, the blobs soon after.

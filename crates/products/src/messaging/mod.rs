@@ -21,11 +21,11 @@ mod worker;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::store::{Batch, Blobs, Store, StoreError, job::Job};
+use ::store::{Batch, Blobs, Store, StoreError, Tx, job::Job};
 use base::MasterKey;
 use net::{Client, Clock};
 
-use crate::accounts::Accounts;
+use crate::accounts::{Accounts, Permission, Verb};
 use crate::carriers::{Carrier, CarrierEvent, CarrierId};
 use crate::jobs::{Handler, Running};
 use crate::messaging::work::{Context, Outcome};
@@ -40,6 +40,7 @@ pub use worker::Mailbox;
 pub static PRODUCT: Product = Product {
     name: "messaging",
     migrations: &[store::MIGRATIONS],
+    open_to_test: &[Permission::new(api::MESSAGES, Verb::Create)],
     install: |kit, installed| {
         api::routes(&mut installed.routes, &kit.messaging);
         installed.jobs.extend(kit.messaging.handlers());
@@ -132,6 +133,16 @@ impl Messaging {
     /// Makes a message of a draft; answers when it is on disk.
     pub async fn accept(&self, draft: Draft) -> Result<Outcome, StoreError> {
         self.accepting.submit(draft).await
+    }
+
+    /// Makes a message inside another product's unit of work, so that both are there or neither.
+    pub fn accept_in(&self, tx: &mut Tx<'_>, draft: Draft) -> Result<Outcome, StoreError> {
+        let (mut outcomes, waiting) = work::accept(tx, &self.context, vec![draft])?;
+        let offers = self.dispatchers.clone();
+        tx.after_commit(move || {
+            offers.offer(waiting);
+        });
+        outcomes.pop().ok_or(StoreError::Corrupt("a draft without an outcome"))
     }
 
     /// Takes what a carrier tells. An event that can't be taken now is dropped unacknowledged,

@@ -11,6 +11,7 @@ use base::{AccountSid, PhoneNumberSid};
 pub use store::{InventoryNumber, NumberKind};
 
 use crate::accounts::resources::APPLICATION;
+use crate::accounts::{Permission, Verb};
 use crate::numbers::resources::{INCOMING_PHONE_NUMBER, OUTGOING_CALLER_ID};
 use crate::registry::Product;
 use crate::resource::{Refusal, store::find};
@@ -21,6 +22,7 @@ pub static PRODUCT: Product = Product {
     migrations: &[store::MIGRATIONS],
     resources: &resources::RESOURCES,
     closing: &[resources::release_all],
+    open_to_test: &[Permission::new(INCOMING_PHONE_NUMBER.permission, Verb::Create)],
     install: |_, installed| {
         let shared = installed.shared().ok_or("declared resources are not there")?;
         api::routes(&mut installed.routes, &shared);

@@ -25,7 +25,7 @@ pub struct Shared {
 
 /// Adds the routes of a declared resource.
 pub fn routes(routes: &mut Routes, shared: &Arc<Shared>, resource: &'static Resource) {
-    let one = format!("{}/{{Sid}}", resource.path);
+    let one = format!("{}/{{{}}}", resource.path, resource.key.unwrap_or("Sid"));
     for verb in resource.operations {
         let permission = Permission::new(resource.permission, *verb);
         let (host, list) = (resource.host, resource.path);
@@ -122,12 +122,10 @@ fn is_in(document: &Document, held_by: &[(&'static str, AnySid)]) -> bool {
 }
 
 async fn fetch(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
-    let (account, sid) = (call.caller.account_sid(), sid_of(&call, resource)?);
-    let held_by = ancestors(&call, resource)?;
+    let (account, address) = (call.caller.account_sid(), Address::of(&call, resource)?);
     let now = shared.store.now();
     let read = shared.store.read(move |reader| {
-        let found = sql::find(reader, resource, account, sid)?;
-        let found = found.filter(|document| is_in(document, &held_by));
+        let found = address.find(reader, resource, account)?;
         found.map(|document| shown(reader, resource, &document, now)).transpose()
     });
     let found = read.await.map_err(crate::accounts::store_error)?;
@@ -163,10 +161,49 @@ fn shown(
     Ok(Value::Object(json))
 }
 
-fn sid_of(call: &Call, resource: &Resource) -> Result<AnySid, ApiError> {
-    let sid: AnySid = call.request.segment("Sid").parse().map_err(|_| call.request.not_found())?;
-    let fits = sid.prefix == *resource.prefix.as_bytes();
-    if fits { Ok(sid) } else { Err(call.request.not_found()) }
+/// Which document a path names, and what it names before it.
+struct Address {
+    held_by: Vec<(&'static str, AnySid)>,
+    last: Last,
+}
+
+enum Last {
+    Sid(AnySid),
+    Key(&'static str, String),
+}
+
+impl Address {
+    fn of(call: &Call, resource: &'static Resource) -> Result<Self, ApiError> {
+        let held_by = ancestors(call, resource)?;
+        if let Some(key) = resource.key {
+            return Ok(Self {
+                held_by,
+                last: Last::Key(key, call.request.segment(key).to_owned()),
+            });
+        }
+        let missing = || call.request.not_found();
+        let sid: AnySid = call.request.segment("Sid").parse().map_err(|_| missing())?;
+        let fits = sid.prefix == *resource.prefix.as_bytes();
+        if fits { Ok(Self { held_by, last: Last::Sid(sid) }) } else { Err(missing()) }
+    }
+
+    /// The document, if the account holds it where the path says.
+    fn find(
+        &self,
+        query: &mut impl Query,
+        resource: &Resource,
+        account: base::AccountSid,
+    ) -> Result<Option<Document>, StoreError> {
+        let found = match &self.last {
+            Last::Sid(sid) => sql::find(query, resource, account, *sid)?,
+            Last::Key(key, value) => {
+                let parent = self.held_by.last().map_or(account.bytes(), |(_, sid)| sid.bytes);
+                let by_key = [((*key).to_owned(), value.clone())];
+                sql::list_of(query, resource, (account, parent), &by_key, None, 1)?.pop()
+            }
+        };
+        Ok(found.filter(|document| is_in(document, &self.held_by)))
+    }
 }
 
 /// A page of documents; also what routes beside the declared ones call.
@@ -210,20 +247,18 @@ pub async fn list_page(shared: Arc<Shared>, call: Call, resource: &'static Resou
 }
 
 async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
-    let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
+    let (address, missing) = (Address::of(&call, resource)?, call.request.not_found());
     let changes = read(resource, &call.request.form, |field| field.update)?;
-    let held_by = ancestors(&call, resource)?;
     let actor = Actor::of(&call);
     let root = call.request.place.root;
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
         let account = caller.account_sid();
-        let before = sql::find(tx, resource, account, sid)?;
-        let before = before.filter(|document| is_in(document, &held_by)).ok_or(missing)?;
+        let before = address.find(tx, resource, account)?.ok_or(missing)?;
         let mut data = before.data.clone();
         data.extend(changes);
-        let shown_once = Vec::new();
+        let (sid, shown_once) = (before.sid, Vec::new());
         let mut draft = Draft { sid, data, before: before.data.clone(), shown_once, account };
         if let Some(rule) = resource.rules.update {
             let account = &caller.account;
@@ -234,29 +269,27 @@ async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
         Ok::<_, Refusal>(document)
     };
     let document = shared.store.write(unit).await.map_err(ApiError::from)?;
-    (shared.changed)(sid);
+    (shared.changed)(document.sid);
     Ok(Response::ok(&rooted(Value::Object(document.view(resource)), &root)))
 }
 
 async fn delete(shared: Arc<Shared>, call: Call, resource: &'static Resource) -> ApiResult {
-    let (sid, missing) = (sid_of(&call, resource)?, call.request.not_found());
-    let held_by = ancestors(&call, resource)?;
+    let (address, missing) = (Address::of(&call, resource)?, call.request.not_found());
     let actor = Actor::of(&call);
     let (caller, params) = (call.caller, call.request.form);
     let master = Arc::clone(&shared.master);
     let unit = move |tx: &mut Tx<'_>| {
         let account = caller.account_sid();
-        let document = sql::find(tx, resource, account, sid)?;
-        let document = document.filter(|document| is_in(document, &held_by)).ok_or(missing)?;
+        let document = address.find(tx, resource, account)?.ok_or(missing)?;
         if let Some(rule) = resource.rules.delete {
             let account = &caller.account;
             rule(&mut Scene { tx, account, master: &master, params: &params }, &document)?;
         }
         sql::delete(tx, resource, &document)?;
         noted(tx, &actor, resource, Some(&document), None)?;
-        Ok::<_, Refusal>(())
+        Ok::<_, Refusal>(document.sid)
     };
-    shared.store.write(unit).await.map_err(ApiError::from)?;
+    let sid = shared.store.write(unit).await.map_err(ApiError::from)?;
     (shared.changed)(sid);
     Ok(Response::deleted())
 }

@@ -39,6 +39,8 @@ pub struct Resource {
     pub events: [&'static str; 3],
     /// The resource whose documents hold these: its SID is the last `{…}` of the path.
     pub parent: Option<&'static Resource>,
+    /// The unique field that addresses a document, where its SID doesn't: `PhoneNumber`.
+    pub key: Option<&'static str>,
     /// Names and paths (below a document's own address) of what belongs to a document.
     pub links: &'static [(&'static str, &'static str)],
     /// What is more than a fact.
@@ -61,6 +63,7 @@ impl Resource {
         unique: &[],
         events: ["", "", ""],
         parent: None,
+        key: None,
         links: &[],
         rules: Rules::NONE,
     };

@@ -131,7 +131,10 @@ impl Document {
         for (segment, _) in resource.ancestors() {
             list = list.replace(&format!("{{{segment}}}"), self.text(segment));
         }
-        format!("{list}/{}", self.sid)
+        match resource.key {
+            Some(key) => format!("{list}/{}", self.text(key)),
+            None => format!("{list}/{}", self.sid),
+        }
     }
 
     /// In Twilio's shape, which is one for the oldest host (`uri`, RFC 2822) and one for the

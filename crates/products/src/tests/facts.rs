@@ -18,6 +18,7 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("Keys secret", "a rule: make_secret"),
     ("SigningKeys secret", "a rule: make_secret"),
     ("Subscriptions types", "a rule: subscribe"),
+    ("Webhooks event_types", "a rule: wanted_kinds"),
     ("Triggers recurring", "a choice without a default"),
     ("OutgoingCallerIds call_delay", "comes with voice: verification by a call"),
     ("OutgoingCallerIds extension", "comes with voice"),

@@ -1,12 +1,17 @@
 //! The declared resources of verify.
 
-use base::{ApiError, code};
+use ::store::{Query, StoreError, job};
+use base::{AccountSid, ApiError, code};
 use serde_json::{Map, Value, json};
 
-use crate::resource::{Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
+use crate::accounts::Verb;
+use crate::resource::{self, Document, Draft, Field, Refusal, Resource, Rules, Scene, events};
+use crate::verify::model::{Kind, service_sid};
+use crate::verify::{rules, sms, told, work};
 
 /// Every declared resource of this product.
-pub static RESOURCES: [&Resource; 1] = [&SERVICE];
+pub static RESOURCES: [&Resource; 6] =
+    [&SERVICE, &RATE_LIMIT, &BUCKET, &WEBHOOK, &MESSAGING_CONFIGURATION, &SAFE_NUMBER];
 
 /// How an application verifies people.
 pub static SERVICE: Resource = Resource {
@@ -44,6 +49,11 @@ pub static SERVICE: Resource = Resource {
         Field::text("Passkeys.AuthenticatorAttachment", 20).hidden(),
         Field::text("Passkeys.DiscoverableCredentials", 20).hidden(),
         Field::text("Passkeys.UserVerification", 20).hidden(),
+        Field::int("CodeTtl", 120, 86_400).or_int(600).hidden(),
+        Field::text("FallbackOrder", 60).hidden(),
+        Field::text("WebOtpDomain", 253).hidden(),
+        Field::choice("FraudGuard", &["standard", "off", "basic", "max"]).hidden(),
+        Field::text("CountriesDenied", 1_000).hidden(),
         Field::computed("Push"),
         Field::computed("Totp"),
         Field::computed("Whatsapp"),
@@ -62,6 +72,7 @@ pub static SERVICE: Resource = Resource {
     rules: Rules {
         create: Some(check),
         update: Some(check),
+        delete: Some(end_all),
         view: Some(view_service),
         ..Rules::NONE
     },
@@ -80,7 +91,33 @@ fn check(_: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
                     with four digits at most";
         return Err(ApiError::new(code::BAD_REQUEST, text).into());
     }
+    let unknown = |name: &&str| Kind::from_name(name.trim()).is_none();
+    let order = draft.text("FallbackOrder");
+    if let Some(unknown) = order.split(',').filter(|name| !name.is_empty()).find(unknown) {
+        return Err(rules::bad("FallbackOrder", &format!("'{unknown}' is no channel")).into());
+    }
+    let domain = draft.text("WebOtpDomain");
+    if !domain.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | ':')) {
+        return Err(rules::bad("WebOtpDomain", "it must be a domain like example.com").into());
+    }
     Ok(())
+}
+
+/// A service of an account.
+pub fn service(
+    query: &mut impl Query,
+    account: AccountSid,
+    sid: [u8; 16],
+) -> Result<Option<Document>, StoreError> {
+    resource::store::find(query, &SERVICE, account, service_sid(sid))
+}
+
+/// What runs at a service ends with it.
+fn end_all(scene: &mut Scene<'_, '_>, service: &Document) -> Result<(), Refusal> {
+    let payload = json!({ "service": service.sid.to_string() }).to_string();
+    let now = scene.tx.now();
+    job::add(scene.tx, service.account, work::END_JOB, now, &payload)?;
+    crate::verify::factors::forget_service(scene, service)
 }
 
 /// Settings come flat, `Totp.Issuer`, and are shown as objects.
@@ -124,4 +161,212 @@ fn view_service(service: &Document, json: &mut Map<String, Value>) {
             "user_verification": text("Passkeys.UserVerification"),
         }),
     );
+    json.insert(
+        "trunkline".into(),
+        json!({
+            "code_ttl": service.int("CodeTtl").unwrap_or(600),
+            "fallback_order": text("FallbackOrder"),
+            "web_otp_domain": text("WebOtpDomain"),
+            "fraud_guard": text("FraudGuard").unwrap_or("standard"),
+            "countries_denied": text("CountriesDenied"),
+        }),
+    );
+}
+
+const LIMIT_NAME_TAKEN: u32 = 60208;
+const LIMIT_NAME_BAD: u32 = 60209;
+const TOO_MANY_LIMITS: u32 = 60207;
+const TOO_MANY_BUCKETS: u32 = 60210;
+const INTERVAL_TAKEN: u32 = 60211;
+const CONFIGURATION_TAKEN: u32 = 60213;
+
+/// Rate limits of a service at most.
+const LIMITS_MAX: u32 = 10;
+
+/// Buckets of a rate limit at most.
+pub const BUCKETS_MAX: u32 = 10;
+
+/// A limit that applications name when they begin verifications.
+pub static RATE_LIMIT: Resource = Resource {
+    kind: "verify_rate_limit",
+    title: "RateLimit",
+    prefix: "RK",
+    host: "verify",
+    path: "/v2/Services/{ServiceSid}/RateLimits",
+    list_key: "rate_limits",
+    permission: "verify/rate-limits",
+    fields: &[
+        Field::text("UniqueName", 64).required().create_only(),
+        Field::text("Description", 255),
+    ],
+    unique: &[("UniqueName", LIMIT_NAME_TAKEN)],
+    events: events!("verify.rate_limit"),
+    parent: Some(&SERVICE),
+    links: &[("buckets", "/Buckets")],
+    rules: Rules { create: Some(check_limit), ..Rules::NONE },
+    ..Resource::BASE
+};
+
+fn check_limit(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    let name = draft.text("UniqueName");
+    if !name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')) {
+        let text = "UniqueName takes letters, digits, dots, dashes and underscores";
+        return Err(ApiError::new(LIMIT_NAME_BAD, text).into());
+    }
+    at_most(scene, draft, &RATE_LIMIT, LIMITS_MAX, TOO_MANY_LIMITS)
+}
+
+/// So many requests in so many seconds.
+pub static BUCKET: Resource = Resource {
+    kind: "verify_bucket",
+    title: "Bucket",
+    prefix: "BL",
+    host: "verify",
+    path: "/v2/Services/{ServiceSid}/RateLimits/{RateLimitSid}/Buckets",
+    list_key: "buckets",
+    permission: "verify/buckets",
+    fields: &[
+        Field::int("Max", 1, 1_000_000).required().code(rules::BAD_PARAMETER),
+        Field::int("Interval", 1, 86_400 * 30).required().code(rules::BAD_PARAMETER),
+    ],
+    unique: &[("Interval", INTERVAL_TAKEN)],
+    events: events!("verify.bucket"),
+    parent: Some(&RATE_LIMIT),
+    rules: Rules { create: Some(check_bucket), ..Rules::NONE },
+    ..Resource::BASE
+};
+
+fn check_bucket(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    at_most(scene, draft, &BUCKET, BUCKETS_MAX, TOO_MANY_BUCKETS)
+}
+
+/// Refuses one more than there may be beside each other.
+fn at_most(
+    scene: &mut Scene<'_, '_>,
+    draft: &Draft,
+    of: &'static Resource,
+    most: u32,
+    code: u32,
+) -> Result<(), Refusal> {
+    let beside = (draft.account, draft.parent(of));
+    let there = resource::store::list_of(scene.tx, of, beside, &[], None, most)?;
+    if there.len() < most as usize {
+        return Ok(());
+    }
+    Err(ApiError::new(code, format!("There are {most} already, which is as many as may be")).into())
+}
+
+/// Who is told of a service's events.
+pub static WEBHOOK: Resource = Resource {
+    kind: "verify_webhook",
+    title: "Webhook",
+    prefix: "YW",
+    host: "verify",
+    path: "/v2/Services/{ServiceSid}/Webhooks",
+    list_key: "webhooks",
+    permission: "verify/webhooks",
+    fields: &[
+        Field::text("FriendlyName", 64).required().code(rules::BAD_PARAMETER),
+        Field::url("WebhookUrl").required().code(rules::BAD_PARAMETER),
+        Field::choice("Status", &["enabled", "disabled"]).code(rules::BAD_PARAMETER),
+        Field::choice("Version", &["v2", "v1"]).code(rules::BAD_PARAMETER),
+        Field::computed("EventTypes"),
+        Field::computed("WebhookMethod"),
+    ],
+    events: events!("verify.webhook"),
+    parent: Some(&SERVICE),
+    rules: Rules { create: Some(new_webhook), update: Some(wanted_kinds), ..Rules::NONE },
+    ..Resource::BASE
+};
+
+fn new_webhook(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    at_most(scene, draft, &WEBHOOK, told::WEBHOOKS_MAX, rules::BAD_PARAMETER)?;
+    draft.set("WebhookMethod", "POST");
+    wanted_kinds(scene, draft)?;
+    if draft.data.get("event_types").is_none_or(Value::is_null) {
+        return Err(ApiError::new(rules::BAD_PARAMETER, "EventTypes is missing").into());
+    }
+    Ok(())
+}
+
+/// `EventTypes` comes once for each.
+fn wanted_kinds(scene: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    let given: Vec<&str> = scene.params.get_all("EventTypes").collect();
+    if let Some(unknown) = given.iter().find(|kind| !told::KINDS.contains(*kind)) {
+        let shown: String = unknown.chars().take(60).collect();
+        let known = told::KINDS.join(", ");
+        let why = format!("'{shown}' is not one of {known}");
+        return Err(rules::bad("EventTypes", &why).into());
+    }
+    if !given.is_empty() {
+        draft.set("EventTypes", given.iter().copied().map(Value::from).collect::<Vec<_>>());
+    }
+    Ok(())
+}
+
+/// Which messaging service texts to a country; addressed by the country.
+pub static MESSAGING_CONFIGURATION: Resource = Resource {
+    kind: "verify_messaging_configuration",
+    title: "MessagingConfiguration",
+    prefix: "VC",
+    host: "verify",
+    path: "/v2/Services/{ServiceSid}/MessagingConfigurations",
+    list_key: "messaging_configurations",
+    permission: "verify/messaging-configurations",
+    key: Some("Country"),
+    fields: &[
+        Field::text("Country", 3).required().create_only().code(rules::BAD_PARAMETER),
+        Field::sid("MessagingServiceSid", "MG").required().code(rules::BAD_PARAMETER),
+    ],
+    unique: &[("Country", CONFIGURATION_TAKEN)],
+    events: events!("verify.messaging_configuration"),
+    parent: Some(&SERVICE),
+    rules: Rules { create: Some(check_country), view: Some(by_country), ..Rules::NONE },
+    ..Resource::BASE
+};
+
+fn check_country(_: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    let country = draft.text("Country");
+    let is_code = country.len() == 2 && country.bytes().all(|b| b.is_ascii_alphabetic());
+    match country {
+        "all" => {}
+        _ if is_code => draft.set("Country", country.to_ascii_uppercase()),
+        _ => {
+            return Err(rules::bad("Country", "it must be a country of two letters, or all").into());
+        }
+    }
+    Ok(())
+}
+
+fn by_country(_: &Document, json: &mut Map<String, Value>) {
+    json.remove("sid");
+}
+
+/// A number that fraud rules let pass; addressed by the number.
+pub static SAFE_NUMBER: Resource = Resource {
+    kind: "verify_safe_number",
+    title: "SafeList",
+    prefix: "GN",
+    host: "verify",
+    path: "/v2/SafeList/Numbers",
+    list_key: "numbers",
+    permission: "verify/safelist",
+    operations: &[Verb::Create, Verb::Read, Verb::Delete],
+    key: Some("PhoneNumber"),
+    fields: &[Field::phone("PhoneNumber").required().create_only().code(rules::BAD_PARAMETER)],
+    unique: &[("PhoneNumber", code::CONFLICT)],
+    events: events!("verify.safe_number"),
+    rules: Rules { create: Some(check_number), view: Some(by_number), ..Rules::NONE },
+    ..Resource::BASE
+};
+
+fn check_number(_: &mut Scene<'_, '_>, draft: &mut Draft) -> Result<(), Refusal> {
+    if sms::country_of(draft.text("PhoneNumber")).is_empty() {
+        return Err(rules::bad("PhoneNumber", "it must be a number like +15551230001").into());
+    }
+    Ok(())
+}
+
+fn by_number(_: &Document, json: &mut Map<String, Value>) {
+    json.retain(|name, _| matches!(name.as_str(), "sid" | "phone_number" | "url"));
 }

@@ -186,11 +186,25 @@ fn count(tx: &mut Tx<'_>, call: &CallRecord) -> Result<(), StoreError> {
     let far = if params::is_outbound(call) { &call.to } else { &call.from };
     let used = Used {
         account: call.key.account,
-        leaf: Leaf::of_call(!params::is_outbound(call), far),
+        leaf: leaf_of(!params::is_outbound(call), far),
         usage: u32::try_from(params::minutes(call)).unwrap_or(u32::MAX),
         price: call.price.map_or(0, |price| -price.micros),
     };
     usage::count(tx, std::iter::once(used))
+}
+
+/// The leaf of a call: whether it came in, and who is at the far end.
+fn leaf_of(inbound: bool, far: &str) -> Leaf {
+    const OUT: Leaf = Leaf::named("calls-outbound");
+    const IN: Leaf = Leaf::named("calls-inbound-local");
+    const SIP_OUT: Leaf = Leaf::named("calls-sip-outbound");
+    const SIP_IN: Leaf = Leaf::named("calls-sip-inbound");
+    match (far.starts_with('+'), inbound) {
+        (true, false) => OUT,
+        (true, true) => IN,
+        (false, false) => SIP_OUT,
+        (false, true) => SIP_IN,
+    }
 }
 
 /// The callback of the step that a call has just taken, if it is asked for.

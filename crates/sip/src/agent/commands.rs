@@ -28,7 +28,12 @@ impl Agent {
                 self.with_leg(leg, |leg, wire| leg.challenge(wire, &values));
             }
             Command::Prove { question, proof } => self.proved(question, proof),
-            Command::Restore(binding) => self.registrar.put(*binding),
+            Command::Restore(mut binding) => {
+                // Flows of another run mean nothing.
+                binding.hop.flow = None;
+                let keep_alive = self.wire.config.keep_alive;
+                self.registrar.put(*binding, self.wire.now, keep_alive);
+            }
             Command::Register(wanted) => {
                 let id = wanted.id.0;
                 let client = registration::Client::new(&mut self.wire, *wanted);

@@ -86,22 +86,21 @@ impl Agent {
         let Some(id) = self.leg_of(request) else {
             return self.refuse(tx, 481, &[]);
         };
-        let names: Vec<(String, String, String, u64)> = match request.method {
-            Method::Refer => self.names(),
-            _ => Vec::new(),
+        let replaces = match request.method {
+            Method::Refer => leg::refer_replaces(request).and_then(|value| self.named(&value)),
+            _ => None,
         };
-        let find = move |value: &str| find_replaced(&names, value);
-        self.with_leg(id, |leg, wire| leg.request(wire, tx, request, from, &find));
+        self.with_leg(id, |leg, wire| leg.request(wire, tx, request, from, replaces));
     }
 
-    /// Call-ID, our tag and theirs of each dialog.
-    fn names(&self) -> Vec<(String, String, String, u64)> {
-        let live = self.legs.values().filter(|leg| leg.is_live());
-        let named = live.filter_map(|leg| {
-            let theirs = leg.dialog.as_ref()?.remote.tag().unwrap_or_default().to_owned();
-            Some((leg.call_id.clone(), leg.local_tag.clone(), theirs, leg.id.0))
-        });
-        named.collect()
+    /// The leg that a Replaces value names: `to-tag` is ours, `from-tag` theirs (RFC 3891 §3).
+    fn named(&self, value: &str) -> Option<LegId> {
+        let (call, params) = value.split_once(';')?;
+        let params = Params::parse(params)?;
+        let leg = self.legs.get(self.tags.get(params.get("to-tag")?)?)?;
+        let theirs = leg.dialog.as_ref()?.remote.tag().unwrap_or("0");
+        let same = leg.call_id == call.trim() && params.get("from-tag") == Some(theirs);
+        (same && leg.is_live()).then_some(leg.id)
     }
 
     fn invited(&mut self, tx: TxId, request: Request, from: &Hop) {
@@ -127,6 +126,9 @@ impl Agent {
         let Some(answer) = values.filter_map(Authorization::parse).next() else {
             return self.challenge(tx, &request, false);
         };
+        if !self.nonces.is_fresh(self.wire.now, &answer) {
+            return self.challenge(tx, &request, true);
+        }
         let question = QuestionId(self.wire.number());
         self.timers.set(Wake::Question(question), Some(self.wire.now + QUESTION_MAX));
         let (username, realm) = (answer.username.clone(), answer.realm.clone());
@@ -222,7 +224,7 @@ impl Agent {
         if request.headers.count(name::REPLACES) > 1 {
             return Err(400);
         }
-        let id = find_replaced(&self.names(), value).ok_or(481_u16)?;
+        let id = self.named(value).ok_or(481_u16)?;
         let early_only = value.to_ascii_lowercase().contains("early-only");
         match self.legs.get(&id.0).map(|leg| leg.state) {
             Some(State::Up | State::Answered) if early_only => Err(486),
@@ -312,15 +314,4 @@ impl Agent {
             None => {}
         }
     }
-}
-
-/// The dialog that a Replaces value names: `to-tag` is ours, `from-tag` theirs.
-fn find_replaced(names: &[(String, String, String, u64)], value: &str) -> Option<LegId> {
-    let (call, params) = value.split_once(';')?;
-    let params = Params::parse(params)?;
-    let (ours, theirs) = (params.get("to-tag")?, params.get("from-tag")?);
-    let found = names.iter().find(|(known, our, their, _)| {
-        (known.as_str(), our.as_str(), their.as_str()) == (call.trim(), ours, theirs)
-    });
-    found.map(|(_, _, _, id)| LegId(*id))
 }

@@ -19,7 +19,7 @@ use crate::digest::{Authorization, Nonces};
 use crate::event::{Event, LegId, QuestionId};
 use crate::gateway::Gateways;
 use crate::guard::Guard;
-use crate::io::{Hop, Input, Output};
+use crate::io::{FlowId, Hop, Input, Output};
 use crate::leg::Leg;
 use crate::message::Request;
 use crate::registrar::Registrar;
@@ -66,6 +66,7 @@ impl Agent {
     /// An agent that waits.
     pub fn new(config: Config, now: Instant) -> Self {
         let (limits, life) = (config.limits.clone(), config.nonce_life);
+        let algorithms = config.algorithms.clone();
         let mut wire = Wire::new(config, now);
         let key = wire.random.bytes();
         Self {
@@ -74,7 +75,7 @@ impl Agent {
             tags: HashMap::new(),
             timers: Timers::default(),
             guard: Guard::new(limits),
-            nonces: Nonces::new(key, life),
+            nonces: Nonces::new(key, life, algorithms),
             questions: BTreeMap::new(),
             registrar: Registrar::default(),
             registrations: BTreeMap::new(),
@@ -95,7 +96,7 @@ impl Agent {
     }
 
     fn tell(&mut self, event: Event) {
-        self.wire.outputs.push_back(Output::Event(event));
+        self.wire.outputs.push_back(Output::Event(Box::new(event)));
     }
 
     /// Does something with a leg, and what follows from it.
@@ -152,7 +153,22 @@ impl Agent {
         for event in self.registrar.expire(now) {
             self.tell(event);
         }
+        for hop in self.registrar.pings(now, self.wire.config.keep_alive) {
+            self.wire.send(&hop, b"\r\n\r\n".to_vec());
+        }
         self.notice_stop();
+    }
+
+    /// A connection is gone, and with it what leads over it.
+    fn flow_closed(&mut self, flow: FlowId) {
+        self.wire.flow_closed(flow);
+        for event in self.registrar.flow_closed(flow) {
+            self.tell(event);
+        }
+        let ids: Vec<u64> = self.registrations.keys().copied().collect();
+        for id in ids {
+            self.with_registration(id, |client, wire| client.flow_closed(wire, flow));
+        }
     }
 
     fn notice_stop(&mut self) {
@@ -174,10 +190,10 @@ impl Machine for Agent {
             Input::Received { flow, transport, remote, octets } => {
                 self.received(flow, transport, remote, &octets);
             }
-            Input::FlowClosed(flow) => self.wire.flow_closed(flow),
+            Input::FlowClosed(flow) => self.flow_closed(flow),
             Input::SendFailed(hop) => self.wire.send_failed(&hop),
             Input::Resolved(query, found) => self.wire.resolved(query, &found),
-            Input::Command(command) => self.command(command),
+            Input::Command(command) => self.command(*command),
         }
         self.drain();
         self.advance();

@@ -9,6 +9,7 @@ mod session;
 mod within;
 
 pub(crate) use caller::{dismiss_late, own_leg};
+pub(crate) use refer::refer_replaces;
 pub(crate) use session::is_too_short;
 pub use within::dtmf_relay;
 
@@ -98,6 +99,7 @@ pub(crate) struct Leg {
     success: Option<callee::Success>,
     reliable: reliable::Reliable,
     exchange: reoffer::Exchange,
+    again: Option<reoffer::Again>,
     session: session::Timer,
     transfers: refer::Transfers,
     peer: Peer,
@@ -131,6 +133,7 @@ impl Leg {
             success: None,
             reliable: reliable::Reliable::default(),
             exchange: reoffer::Exchange::default(),
+            again: None,
             session: session::Timer::default(),
             transfers: refer::Transfers::default(),
             peer: Peer::default(),
@@ -141,7 +144,7 @@ impl Leg {
 
     pub(crate) fn tell(&self, wire: &mut Wire, event: Event) {
         if self.state != State::Over {
-            wire.outputs.push_back(Output::Event(event));
+            wire.outputs.push_back(Output::Event(Box::new(event)));
         }
     }
 
@@ -153,6 +156,7 @@ impl Leg {
         self.reliable = reliable::Reliable::default();
         self.session = session::Timer::default();
         self.transfers.end();
+        self.again = None;
         if let reoffer::Exchange::Theirs { tx, .. } = std::mem::take(&mut self.exchange) {
             wire.answer(tx, 487);
         }
@@ -254,8 +258,12 @@ impl Leg {
 
     pub(crate) fn wake_at(&self) -> Option<Instant> {
         let success = self.success.as_ref().map(callee::Success::wake_at);
-        let times =
-            [success, self.reliable.wake_at(), self.exchange.wake_at(), self.session.wake_at()];
+        let times = [
+            success,
+            self.reliable.wake_at(),
+            self.again.as_ref().map(|again| again.at),
+            self.session.wake_at(),
+        ];
         times.into_iter().flatten().min()
     }
 }

@@ -29,7 +29,7 @@ impl Leg {
         wire: &mut Wire,
         tx: TxId,
         request: &Request,
-        find: &dyn Fn(&str) -> Option<LegId>,
+        replaces: Option<LegId>,
     ) {
         let target = request.headers.get(name::REFER_TO).and_then(Address::parse);
         let once = request.headers.count(name::REFER_TO) == 1;
@@ -43,9 +43,6 @@ impl Leg {
             return;
         }
         self.transfers.theirs.push((seq, Some(tx)));
-        let fields = target.header_fields();
-        let replaces = fields.iter().find(|(f, _)| f.eq_ignore_ascii_case(name::REPLACES));
-        let replaces = replaces.and_then(|(_, value)| find(value));
         let (leg, refer, headers) = (self.id, u64::from(seq), request.headers.clone());
         let target = Box::new(target);
         self.tell(wire, Event::Referred { leg, refer, target, replaces, headers });
@@ -148,6 +145,13 @@ impl Leg {
             self.tell(wire, Event::ReferProgress { leg, status, last });
         }
     }
+}
+
+/// The Replaces field in the target of a REFER.
+pub(crate) fn refer_replaces(request: &Request) -> Option<String> {
+    let target = Address::parse(request.headers.get(name::REFER_TO)?)?.uri;
+    let mut fields = target.header_fields().into_iter();
+    fields.find(|(field, _)| field.eq_ignore_ascii_case(name::REPLACES)).map(|(_, value)| value)
 }
 
 /// Escapes what may not stand in a URI's header part as it is.

@@ -20,39 +20,54 @@ pub(super) enum Exchange {
     #[default]
     Idle,
     /// Ours waits for the answer.
-    Ours { tx: TxId, glares: u8 },
-    /// Ours crossed another (491) and waits to be made again.
-    Waiting { at: Instant, glares: u8 },
+    Ours { tx: TxId, open: Box<Open> },
     /// Theirs waits for the user.
     Theirs { tx: TxId, invite: bool, offered: bool },
 }
 
-impl Exchange {
-    pub(super) fn wake_at(&self) -> Option<Instant> {
-        match self {
-            Self::Waiting { at, .. } => Some(*at),
-            _ => None,
-        }
-    }
+/// An offer of ours.
+pub(super) struct Open {
+    sdp: Session,
+    /// What held before it, and holds on when it is refused.
+    before: Option<Session>,
+    /// How often it crossed another.
+    glares: u8,
 }
 
+/// An offer of ours that crossed another (491) and is to be made again.
+pub(super) struct Again {
+    pub(super) at: Instant,
+    sdp: Session,
+    glares: u8,
+}
+
+/// How long an offer waits that is to be made again, while another one is open.
+const PAUSE: Duration = Duration::from_millis(500);
+
 impl Leg {
-    /// Offers anew.
+    /// Offers anew; a little later where something else is open.
     pub(crate) fn reoffer(&mut self, wire: &mut Wire, sdp: Session) {
         let leg = self.id;
-        if self.state != State::Up
+        if !matches!(self.state, State::Up | State::Answered) {
+            return self.tell(wire, Event::ReofferRefused { leg, status: 491 });
+        }
+        if self.is_busy() || self.again.is_some() {
+            let at = self.again.as_ref().map_or(wire.now + PAUSE, |again| again.at);
+            self.again = Some(Again { at, sdp, glares: 0 });
+            return;
+        }
+        self.offer_now(wire, sdp, 0);
+    }
+
+    fn is_busy(&self) -> bool {
+        self.state != State::Up
             || !matches!(self.exchange, Exchange::Idle)
             || self.session.refresh.is_some()
             || self.success.is_some()
-        {
-            return self.tell(wire, Event::ReofferRefused { leg, status: 491 });
-        }
-        self.stamp(sdp);
-        self.offer_now(wire, 0);
     }
 
-    fn offer_now(&mut self, wire: &mut Wire, glares: u8) {
-        let Some(sdp) = self.local_sdp.clone() else { return };
+    fn offer_now(&mut self, wire: &mut Wire, sdp: Session, glares: u8) {
+        let open = Box::new(Open { sdp: sdp.clone(), before: self.local_sdp.clone(), glares });
         let timer = std::mem::take(&mut self.session);
         let config = wire.config.clone();
         self.tries = 0;
@@ -66,15 +81,17 @@ impl Leg {
             request.body = body;
         });
         self.session = timer;
-        self.exchange = tx.map_or(Exchange::Idle, |tx| Exchange::Ours { tx, glares });
+        self.exchange = tx.map_or(Exchange::Idle, |tx| Exchange::Ours { tx, open });
     }
 
     pub(super) fn reoffer_due(&mut self, wire: &mut Wire) {
-        if let Exchange::Waiting { at, glares } = self.exchange
-            && at <= wire.now
-        {
-            self.exchange = Exchange::Idle;
-            self.offer_now(wire, glares);
+        let now = wire.now;
+        let Some(mut again) = self.again.take_if(|again| again.at <= now) else { return };
+        if self.is_busy() {
+            again.at = now + PAUSE;
+            self.again = Some(again);
+        } else {
+            self.offer_now(wire, again.sdp, again.glares);
         }
     }
 
@@ -86,11 +103,11 @@ impl Leg {
         if self.session.refresh == Some(tx) {
             return self.refreshed(wire, tx, response);
         }
-        let Exchange::Ours { tx: open, glares } = self.exchange else { return };
-        if open != tx || response.is_provisional() {
+        let ours = matches!(self.exchange, Exchange::Ours { tx: open, .. } if open == tx);
+        if !ours || response.is_provisional() {
             return;
         }
-        self.exchange = Exchange::Idle;
+        let Exchange::Ours { open, .. } = std::mem::take(&mut self.exchange) else { return };
         let leg = self.id;
         match response.status {
             200..=299 => {
@@ -105,25 +122,30 @@ impl Leg {
                     _ => self.authenticate(wire, tx, response),
                 };
                 match again {
-                    Some(tx) => self.exchange = Exchange::Ours { tx, glares },
-                    None => {
-                        let status = response.status;
-                        self.tell(wire, Event::ReofferRefused { leg, status });
-                    }
+                    Some(tx) => self.exchange = Exchange::Ours { tx, open },
+                    None => self.reoffer_refused(wire, *open, response.status),
                 }
             }
-            491 if glares < GLARES_MAX => {
-                // §14.1: the one that owns the Call-ID waits longer.
-                let step = Duration::from_millis(10);
-                let wait = match self.caller {
-                    true => Duration::from_millis(2_100) + step * wire.random.below(190) as u32,
-                    false => step * wire.random.below(200) as u32,
-                };
-                self.exchange = Exchange::Waiting { at: wire.now + wait, glares: glares + 1 };
-            }
+            491 if open.glares < GLARES_MAX => self.cross(wire, *open),
             408 | 481 => self.lost(wire, response.status),
-            status => self.tell(wire, Event::ReofferRefused { leg, status }),
+            status => self.reoffer_refused(wire, *open, status),
         }
+    }
+
+    fn reoffer_refused(&mut self, wire: &mut Wire, open: Open, status: u16) {
+        self.local_sdp = open.before;
+        let leg = self.id;
+        self.tell(wire, Event::ReofferRefused { leg, status });
+    }
+
+    /// §14.1: the one that owns the Call-ID waits longer.
+    fn cross(&mut self, wire: &mut Wire, open: Open) {
+        let draw = u32::try_from(wire.random.below(190)).unwrap_or(0);
+        let wait = Duration::from_millis(10) * draw;
+        let wait = if self.caller { wait + Duration::from_millis(2_100) } else { wait };
+        self.local_sdp = open.before;
+        let Open { sdp, glares, .. } = open;
+        self.again = Some(Again { at: wire.now + wait, sdp, glares: glares + 1 });
     }
 
     /// An INVITE or UPDATE came within the call.
@@ -177,7 +199,7 @@ impl Leg {
                 return;
             }
             Exchange::Theirs { .. } => return too_soon(wire, tx),
-            Exchange::Waiting { .. } | Exchange::Idle => {}
+            Exchange::Idle => {}
         }
         if invite && (self.state != State::Up || self.success.is_some()) {
             return too_soon(wire, tx);

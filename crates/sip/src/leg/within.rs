@@ -7,14 +7,14 @@ use crate::message::{Address, Method, Request, Response, name};
 use crate::wire::{TxId, Wire};
 
 impl Leg {
-    /// A request came. `find` tells the leg that a Replaces value names.
+    /// A request came. `replaces` is the leg that the target of a REFER names.
     pub(crate) fn request(
         &mut self,
         wire: &mut Wire,
         tx: TxId,
         request: &Request,
         from: &Hop,
-        find: &dyn Fn(&str) -> Option<LegId>,
+        replaces: Option<LegId>,
     ) {
         if !self.takes(request) {
             wire.answer(tx, 481);
@@ -30,7 +30,7 @@ impl Leg {
             Method::Invite | Method::Update => self.reinvite_came(wire, tx, request, from),
             Method::Prack => self.pracked(wire, tx, request, from),
             Method::Info => self.info_came(wire, tx, request),
-            Method::Refer => self.refer_came(wire, tx, request, find),
+            Method::Refer => self.refer_came(wire, tx, request, replaces),
             Method::Notify => self.notified(wire, tx, request),
             Method::Options => {
                 if let Some(mut response) = wire.response(tx, 200) {

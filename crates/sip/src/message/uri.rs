@@ -32,7 +32,7 @@ impl Uri {
     pub fn sip(user: Option<&str>, host: &str, port: Option<u16>) -> Self {
         Self {
             scheme: "sip".to_owned(),
-            user: user.map(escape_user),
+            user: user.filter(|user| !user.is_empty()).map(escape_user),
             host: host.trim_matches(['[', ']']).to_ascii_lowercase(),
             port,
             params: Params::default(),
@@ -202,7 +202,7 @@ impl fmt::Display for Uri {
             (Some(user), _) => write!(f, "{user}@")?,
             (None, _) => {}
         }
-        let sip = self.scheme.starts_with("sip");
+        let sip = matches!(self.scheme.as_str(), "sip" | "sips");
         if sip && self.host.contains(':') {
             write!(f, "[{}]", self.host)?;
         } else {

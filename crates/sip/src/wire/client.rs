@@ -66,10 +66,10 @@ impl Wire {
         id
     }
 
-    fn place(&self, dest: Dest) -> Result<Hop, crate::message::Uri> {
+    fn place(&self, dest: Dest) -> Result<Hop, Box<crate::message::Uri>> {
         match dest {
             Dest::Hop(hop) => Ok(hop),
-            Dest::Uri(uri) => literal(&uri).ok_or(uri),
+            Dest::Uri(uri) => literal(&uri).ok_or_else(|| Box::new(uri)),
         }
     }
 

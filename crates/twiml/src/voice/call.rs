@@ -1,6 +1,7 @@
 //! The interpreter itself: fetches, runs verbs in turn, and ends.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use base::Instant;
 use machine::Machine;
@@ -13,6 +14,9 @@ use crate::{Fetched, Hook, Problem};
 
 /// Seconds that the outcome of what was stopped may take after the far end is gone.
 const OUTCOME_S: u32 = 30;
+
+/// What a document did counts only when time went by: what can't be played ends at once.
+const IDLE_TIME: Duration = Duration::from_secs(1);
 
 /// What is run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,7 +54,9 @@ pub struct Call {
     fetching: Option<Id>,
     verbs: VecDeque<Box<dyn Verb>>,
     running: Option<Box<dyn Verb>>,
+    /// Documents asked for since `counted_at`, or since one of them last did something.
     idle: u32,
+    counted_at: Instant,
     closed: bool,
 }
 
@@ -67,6 +73,7 @@ impl Call {
             verbs: VecDeque::new(),
             running: None,
             idle: 0,
+            counted_at: now,
             closed: false,
         };
         call.stage.now = now;
@@ -93,8 +100,12 @@ impl Call {
 
     /// Asks for a document in place of the current one.
     fn fetch(&mut self, hook: Hook, params: Params) -> Result<(), Step> {
-        self.idle = if self.stage.lively { 1 } else { self.idle + 1 };
-        self.stage.lively = false;
+        let steady = self.stage.now.since(self.counted_at) >= IDLE_TIME;
+        if std::mem::take(&mut self.stage.lively) && steady {
+            self.idle = 0;
+            self.counted_at = self.stage.now;
+        }
+        self.idle += 1;
         if self.idle > IDLE_DOCUMENTS_MAX {
             self.fallback = None;
             let text = format!("{IDLE_DOCUMENTS_MAX} documents in a row did nothing but lead on");
@@ -178,8 +189,9 @@ impl Call {
     fn ended(&mut self) -> Option<Step> {
         match self.stage.mode {
             Mode::Call => return Some(Step::Hangup),
-            mode if mode.repeats() && self.stage.lively => {
+            mode if mode.repeats() && self.stage.played => {
                 if let Some(start) = self.start.clone() {
+                    self.stage.played = false;
                     return Some(Step::Ask(start, Vec::new()));
                 }
             }
@@ -244,7 +256,7 @@ impl Call {
         self.fetching = None;
         self.verbs.clear();
         // Whoever redirects a call does so with a reason: it is no loop.
-        self.stage.lively = true;
+        self.idle = 0;
         self.begin(start);
     }
 

@@ -38,7 +38,8 @@ pub use verbs::record::Record;
 pub use verbs::reject::RejectReason;
 pub use verbs::say::Say;
 
-/// Documents in a row at most that neither play, listen, dial nor wait.
+/// Documents in a row at most that neither play, listen, dial nor wait, or that do so in no time
+/// (code 11215).
 pub const IDLE_DOCUMENTS_MAX: u32 = 100;
 
 /// Times at most that something is said or played: what `loop="0"` means.

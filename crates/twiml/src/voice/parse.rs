@@ -78,11 +78,9 @@ fn child(node: Node<'_, '_>, reader: &mut Reader) -> Option<Box<dyn Verb>> {
         return None;
     }
     let name = node.tag_name().name();
-    if let Some(allowed) = reader.mode.verbs() {
-        if !allowed.contains(&name) {
-            refuse(name, reader);
-            return None;
-        }
+    if reader.mode.verbs().is_some_and(|allowed| !allowed.contains(&name)) {
+        refuse(name, reader);
+        return None;
     }
     verb(name, node, reader)
 }

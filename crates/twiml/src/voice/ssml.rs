@@ -3,7 +3,7 @@
 use roxmltree::Node;
 
 use crate::voice::attributes::Attributes;
-use crate::voice::reader::Reader;
+use crate::voice::reader::{Reader, text_of};
 
 /// A piece of what is said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,26 +143,38 @@ pub(crate) fn children(node: Node<'_, '_>, reader: &mut Reader) -> Vec<Speech> {
     speech
 }
 
-/// Adds words, with single spaces between them.
+/// Adds words, with single spaces between them and at their ends where there was any.
 fn words(text: &str, speech: &mut Vec<Speech>) {
-    let mut joined = String::with_capacity(text.len());
-    for word in text.split_whitespace() {
-        if !joined.is_empty() {
-            joined.push(' ');
+    if let Some(Speech::Text(before)) = speech.last_mut() {
+        // Something that is no speech stood in between.
+        collapse(text, before);
+    } else if !text.is_empty() {
+        let mut collapsed = String::with_capacity(text.len());
+        collapse(text, &mut collapsed);
+        speech.push(Speech::Text(collapsed));
+    }
+}
+
+/// Adds text, each run of white space as one space.
+fn collapse(text: &str, to: &mut String) {
+    for letter in text.chars() {
+        if !letter.is_whitespace() {
+            to.push(letter);
+        } else if !to.ends_with(' ') {
+            to.push(' ');
         }
-        joined.push_str(word);
     }
-    if joined.is_empty() {
-        return;
+}
+
+/// Takes the space off both ends of all that is said.
+pub(crate) fn trim(speech: &mut Vec<Speech>) {
+    if let Some(Speech::Text(text)) = speech.first_mut() {
+        *text = text.trim_start().to_owned();
     }
-    match speech.last_mut() {
-        // A comment stood in between.
-        Some(Speech::Text(before)) => {
-            before.push(' ');
-            before.push_str(&joined);
-        }
-        _ => speech.push(Speech::Text(joined)),
+    if let Some(Speech::Text(text)) = speech.last_mut() {
+        *text = text.trim_end().to_owned();
     }
+    speech.retain(|piece| !matches!(piece, Speech::Text(text) if text.is_empty()));
 }
 
 fn element(node: Node<'_, '_>, reader: &mut Reader, speech: &mut Vec<Speech>) {
@@ -222,9 +234,8 @@ fn element(node: Node<'_, '_>, reader: &mut Reader, speech: &mut Vec<Speech>) {
 /// Elements that tell how their text is to be read.
 fn replaced(node: Node<'_, '_>, name: &str, attributes: &mut Attributes<'_, '_>) -> Speech {
     attributes.reader.only(node, &[]);
-    let mut text = Vec::new();
-    words(&crate::voice::reader::text_of(node), &mut text);
-    let text = plain(&text);
+    let mut text = String::new();
+    collapse(&text_of(node), &mut text);
     match name {
         "phoneme" => {
             let alphabet = one_of(attributes, "alphabet", ALPHABETS);
@@ -318,26 +329,24 @@ fn amount(
 pub fn plain(speech: &[Speech]) -> String {
     let mut text = String::new();
     gather(speech, &mut text);
-    text
+    text.trim().to_owned()
 }
 
 fn gather(speech: &[Speech], text: &mut String) {
     for piece in speech {
         match piece {
-            Speech::Text(words)
-            | Speech::SayAs(_, _, words)
+            Speech::Text(words) => collapse(words, text),
+            Speech::SayAs(_, _, words)
             | Speech::Sub(words, _)
-            | Speech::Phoneme { text: words, .. } => {
-                if !text.is_empty() && !words.is_empty() {
-                    text.push(' ');
-                }
-                text.push_str(words);
+            | Speech::Phoneme { text: words, .. } => text.push_str(words),
+            Speech::Break { .. } => collapse(" ", text),
+            Speech::Paragraph(inner) | Speech::Sentence(inner) => {
+                collapse(" ", text);
+                gather(inner, text);
+                collapse(" ", text);
             }
-            Speech::Break { .. } => {}
             Speech::Emphasis(_, inner)
             | Speech::Lang(_, inner)
-            | Speech::Paragraph(inner)
-            | Speech::Sentence(inner)
             | Speech::Prosody(_, inner)
             | Speech::Word(_, inner) => gather(inner, text),
         }

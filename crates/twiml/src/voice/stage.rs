@@ -61,6 +61,8 @@ pub(crate) struct Stage {
     pub(crate) hung_up: bool,
     /// Whether anything ran since the document before the current one.
     pub(crate) lively: bool,
+    /// Whether anything ran since the document of the start was asked for.
+    pub(crate) played: bool,
     /// An `Enqueue` that was interrupted: its action is still told how it ended.
     pub(crate) late: Option<(Id, Hook)>,
     /// The address of the current document, for problems.
@@ -78,6 +80,7 @@ impl Stage {
             answered,
             hung_up: false,
             lively: false,
+            played: false,
             late: None,
             document: String::new(),
             next_id: 1,
@@ -88,7 +91,13 @@ impl Stage {
         self.outputs.push_back(output);
     }
 
-    /// A fresh id, of a fetch.
+    /// Something takes its time.
+    fn ran(&mut self) {
+        self.lively = true;
+        self.played = true;
+    }
+
+    /// A fresh id, of a fetch or of what takes no time.
     pub(crate) fn id(&mut self) -> Id {
         self.next_id += 1;
         Id(self.next_id - 1)
@@ -104,7 +113,7 @@ impl Stage {
 
     /// Begins an effect.
     pub(crate) fn effect(&mut self, output: impl FnOnce(Id) -> Output) -> Id {
-        self.lively = true;
+        self.ran();
         let id = self.id();
         self.push(output(id));
         id
@@ -119,7 +128,7 @@ impl Stage {
 
     /// Sets the one timer.
     pub(crate) fn wake_in_s(&mut self, seconds: u32) {
-        self.lively = true;
+        self.ran();
         self.wake_at = Some(self.now + Duration::from_secs(u64::from(seconds)));
     }
 

@@ -38,6 +38,7 @@ impl Actor {
             Principal::Token(sid) => (AnySid::from(*sid), "account", "api"),
             Principal::Key(key) => (AnySid::from(key.sid), "key", "api"),
             Principal::Session(session) => (AnySid::from(session.account), "user", "web"),
+            Principal::Device(sid) => (*sid, "device", "api"),
         };
         Self { sid, kind, source, address: call.request.peer.ip().to_string() }
     }

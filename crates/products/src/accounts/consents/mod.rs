@@ -17,7 +17,7 @@ use crate::accounts::{Accounts, Permission, Verb, store_error};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 
 pub(super) use store::MIGRATION;
-pub use store::{Consent, Source, any_opted_out, opted_out, record};
+pub use store::{Consent, Source, any_opted_out, opt_outs_of, opted_out, record};
 
 /// Items of a request at most (Twilio's Bulk Upsert Consents API).
 const ITEMS_MAX: usize = 25;

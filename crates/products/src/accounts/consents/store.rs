@@ -19,6 +19,7 @@ pub(in crate::accounts) const MIGRATION: Migration = Migration {
         PRIMARY KEY (account, sender, contact)
     ) {clustered};
     CREATE INDEX consents_opted_out ON consents (account, sender) WHERE opted_out = 1;
+    CREATE INDEX consents_by_contact ON consents (account, contact) WHERE opted_out = 1;
     CREATE TABLE contacts (
         account {blob} NOT NULL,
         number {text} NOT NULL,
@@ -115,6 +116,20 @@ pub fn any_opted_out(
     let sql = "SELECT 1 FROM consents WHERE account = ? AND sender = ? AND opted_out = 1 LIMIT 1";
     let account = account.bytes();
     Ok(query.row(sql, &[(&account).into(), sender.into()], |row| row.int(0))?.is_some())
+}
+
+/// From which senders a contact wants no texts, and since when; at most `limit`.
+pub fn opt_outs_of(
+    query: &mut impl Query,
+    account: AccountSid,
+    contact: &str,
+    limit: u32,
+) -> Result<Vec<(String, Instant)>, StoreError> {
+    let sql = "SELECT sender, updated_at FROM consents WHERE account = ? AND contact = ? \
+               AND opted_out = 1 ORDER BY sender LIMIT ?";
+    let account = account.bytes();
+    let params = [(&account).into(), contact.into(), limit.into()];
+    query.rows(sql, &params, |row| Ok((row.text(0)?, row.instant(1)?)))
 }
 
 /// Keeps what contacts said; the last word of one about a sender counts.

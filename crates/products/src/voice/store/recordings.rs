@@ -156,7 +156,8 @@ pub fn end(tx: &mut Tx<'_>, recording: &Recording) -> Result<(), StoreError> {
     )?;
     if recording.status == Status::Completed {
         let minutes = u32::try_from(recording.duration_s().div_ceil(60)).unwrap_or(u32::MAX);
-        let leaf = Leaf::CallsRecordings;
+        const RECORDED: Leaf = Leaf::named("calls-recordings");
+        let leaf = RECORDED;
         let used = Used { account: recording.account, leaf, usage: minutes, price: 0 };
         usage::count(tx, std::iter::once(used))?;
     }

@@ -126,6 +126,15 @@ fn documents_that_only_lead_on_come_to_an_end() {
         world.wait(1);
     }
     assert!(world.lines.last().is_some_and(|line| line.starts_with("fetch")));
+    // What can't be played and texts take none.
+    for (verb, end) in [("<Play>/gone</Play>", "finished"), ("<Sms>x</Sms>", "sent")] {
+        let mut world = World::new(fetch(None), facts(Mode::Call, true));
+        for _ in 0..IDLE_DOCUMENTS_MAX {
+            world.happen(&format!("document {verb}<Redirect>/again</Redirect>"));
+            world.happen(end);
+        }
+        assert!(world.lines.contains(&"error 11215".to_owned()), "{verb}");
+    }
 }
 
 #[test]

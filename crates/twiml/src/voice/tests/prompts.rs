@@ -74,35 +74,40 @@ fn text_has_bounds() {
 #[test]
 fn ssml_becomes_a_tree() {
     let Output::Say(_, say) = first(
-        "<Say>One <break strength='strong' time='1.5s'/> <emphasis level='reduced'>two</emphasis>\
+        "<Say>\n One\n <break strength='strong' time='1.5s'/><emphasis level='reduced'>two</emphasis>, \
          <prosody rate='85%' volume='+6dB' pitch='x-high'><p>three <s>four</s></p></prosody>\
-         <say-as interpret-as='date' format='mdy'>10/11/12</say-as>\
-         <sub alias='hypertext'>HTML</sub><lang xml:lang='fr-FR'>cinq</lang>\
-         <phoneme alphabet='ipa' ph='pɪˈkɑːn'>pecan</phoneme><w role='x:VB'>read</w></Say>",
+         <say-as interpret-as='date' format='mdy'>10/11/12</say-as> <!-- then -->\
+         <sub alias='hypertext'>HTML</sub>-<lang xml:lang='fr-FR'>cinq</lang> or <!-- so -->\n \
+         <phoneme alphabet='ipa' ph='pɪˈkɑːn'>pecan</phoneme> <w role='x:VB'>read</w> </Say>",
     ) else {
         panic!("something said");
     };
     let text = |words: &str| Speech::Text(words.to_owned());
     let expected = vec![
-        text("One"),
+        text("One "),
         Speech::Break { strength: BreakStrength::Strong, time_ms: Some(1_500) },
         Speech::Emphasis(EmphasisLevel::Reduced, vec![text("two")]),
+        text(", "),
         Speech::Prosody(
             Prosody {
                 volume: Some("+6dB".into()),
                 rate: Some("85%".into()),
                 pitch: Some("x-high".into()),
             },
-            vec![Speech::Paragraph(vec![text("three"), Speech::Sentence(vec![text("four")])])],
+            vec![Speech::Paragraph(vec![text("three "), Speech::Sentence(vec![text("four")])])],
         ),
         Speech::SayAs("date".into(), Some("mdy".into()), "10/11/12".into()),
+        text(" "),
         Speech::Sub("hypertext".into(), "HTML".into()),
+        text("-"),
         Speech::Lang("fr-FR".into(), vec![text("cinq")]),
+        text(" or "),
         Speech::Phoneme { alphabet: "ipa".into(), ph: "pɪˈkɑːn".into(), text: "pecan".into() },
+        text(" "),
         Speech::Word(Some("x:VB".into()), vec![text("read")]),
     ];
     assert_eq!(say.speech, expected);
-    assert_eq!(plain(&say.speech), "One two three four 10/11/12 hypertext cinq pecan read");
+    assert_eq!(plain(&say.speech), "One two, three four 10/11/12 hypertext-cinq or pecan read");
 }
 
 #[test]

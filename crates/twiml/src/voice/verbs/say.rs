@@ -33,7 +33,8 @@ pub(crate) fn parse(node: Node<'_, '_>, reader: &mut Reader) -> Option<Say> {
     let language = attributes.language("language", 13512);
     let loops = loops(&mut attributes, 13510);
     drop(attributes);
-    let speech = ssml::children(node, reader);
+    let mut speech = ssml::children(node, reader);
+    ssml::trim(&mut speech);
     checked(Say { speech, voice, language, loops }, reader)
 }
 

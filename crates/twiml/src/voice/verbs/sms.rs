@@ -50,8 +50,10 @@ impl Sms {
 impl Verb for Sms {
     fn begin(&mut self, stage: &mut Stage) -> Step {
         stage.answer();
-        let message = self.message.clone();
-        self.sending = Some(stage.effect(|id| Output::Send(id, message)));
+        // No effect that takes time: texts alone would go out without end.
+        let id = stage.id();
+        self.sending = Some(id);
+        stage.push(Output::Send(id, self.message.clone()));
         Step::Wait
     }
 
