@@ -79,7 +79,7 @@ sink.answers["/in"] = (200, "text/xml", str(welcome))
 Sipp("calls", target=f"127.0.0.1:{SIP}").done()
 form = sink.of("/in")[0]["form"]
 assert (form["From"], form["To"], form["CallerName"]) == ("+15558675610", OURS, "Ann"), form
-ended(api.calls(form["CallSid"]))
+ended(api.calls(form["CallSid"]).fetch())
 
 # The caller gives up before the application has answered.
 late = threading.Event()

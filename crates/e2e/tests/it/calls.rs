@@ -5,7 +5,7 @@ use std::net::{TcpListener, UdpSocket};
 use speech::recognition::{PocketSphinx, Settings};
 use speech::{Listening, Recognizer as _};
 
-use crate::harness::{Engine, Trunkline};
+use crate::harness::{ACCOUNT, Engine, TOKEN, Trunkline, python, succeed, wait_for};
 
 #[test]
 fn calls_out_are_heard_and_told_of() {
@@ -42,8 +42,17 @@ fn a_kill_amid_a_call_ends_it_and_keeps_what_was_said() {
     let port = free.expect("a free port").port().to_string();
     trunkline.python_with("calls_kill.py", &[("SINK_PORT", &port)]);
     trunkline.kill();
+    let folder = trunkline.folder().to_owned();
+    let mut second = python("calls_kill.py");
+    second.env("BASE_URL", &trunkline.address).env("DATA", &folder);
+    second.env("ACCOUNT_SID", ACCOUNT).env("AUTH_TOKEN", TOKEN);
+    let running = std::thread::spawn(move || succeed(second, "calls_kill.py"));
+    wait_for("its sink", 20, || folder.join("sink.ready").exists().then_some(()));
     trunkline.restart();
-    trunkline.python("calls_kill.py");
+    let (fresh, address) = (folder.join("address.new"), folder.join("address"));
+    std::fs::write(&fresh, &trunkline.address).expect("a file");
+    std::fs::rename(fresh, address).expect("a file in one piece");
+    running.join().expect("what it found");
 }
 
 #[test]
