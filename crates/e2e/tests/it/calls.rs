@@ -55,19 +55,27 @@ fn a_kill_amid_a_call_ends_it_and_keeps_what_was_said() {
     running.join().expect("what it found");
 }
 
+/// UDP ports that nobody has, no two the same.
+fn free_ports<const COUNT: usize>() -> [String; COUNT] {
+    let sockets = [(); COUNT].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a free port"));
+    sockets.map(|socket| socket.local_addr().expect("bound").port().to_string())
+}
+
 #[test]
 fn a_carrier_of_calls_is_sipp() {
-    // All are held until the last is known, so that no two are the same.
-    let sockets: Vec<UdpSocket> =
-        (0..3).map(|_| UdpSocket::bind("127.0.0.1:0").expect("a free port")).collect();
-    let port = |at: usize| sockets[at].local_addr().expect("bound").port().to_string();
-    let (sip, carrier, rtp) = (port(0), port(1), port(2));
-    drop(sockets);
-    let (listen, url) = (
-        format!("udp:127.0.0.1:{sip}"),
-        format!("sip:127.0.0.1:{carrier}?ping=0&source=127.0.0.1"),
-    );
+    let [sip, carrier, rtp] = free_ports();
+    let listen = format!("udp:127.0.0.1:{sip}");
+    let url = format!("sip:127.0.0.1:{carrier}?ping=0&source=127.0.0.1");
     let settings = [("TRUNKLINE_SIP_LISTEN", &*listen), ("TRUNKLINE_CARRIERS", &*url)];
     let variables = [("SIP_PORT", &*sip), ("CARRIER_PORT", &*carrier), ("RTP_PORT", &*rtp)];
     Trunkline::start_with(Engine::Sqlite, &settings).python_with("calls_sipp.py", &variables);
+}
+
+#[test]
+fn a_softphone_is_called_and_calls() {
+    let [sip, phone] = free_ports();
+    let listen = format!("udp:127.0.0.1:{sip}");
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_SIP_LISTEN", &listen)]);
+    let variables = [("SIP_PORT", &*sip), ("PHONE_PORT", &*phone)];
+    trunkline.python_with("calls_baresip.py", &variables);
 }
