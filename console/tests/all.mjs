@@ -1,5 +1,6 @@
 // Runs every scene against a running installation; see lib.mjs for what it needs.
 import { browser, open } from './lib.mjs'
+import * as calls from './calls.mjs'
 import * as first from './first.mjs'
 import * as looks from './looks.mjs'
 import * as objects from './objects.mjs'
@@ -8,7 +9,7 @@ import * as session from './session.mjs'
 import * as speed from './speed.mjs'
 import * as watch from './watch.mjs'
 
-const scenes = [first, session, objects, resources, watch, looks, speed].flatMap((file) => Object.entries(file))
+const scenes = [first, session, objects, calls, resources, watch, looks, speed].flatMap((file) => Object.entries(file))
 const wanted = process.argv.slice(2)
 const { context, close } = await browser()
 let failed = 0

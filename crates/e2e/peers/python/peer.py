@@ -40,7 +40,7 @@ def wait_for(what, condition, seconds=20):
 class Sink:
     """Records webhooks, checks their signature with the official validator, answers as told."""
 
-    def __init__(self, token=TOKEN):
+    def __init__(self, token=TOKEN, port=0):
         self.requests = []
         self.answers = {}
         self.validator = RequestValidator(token)
@@ -59,7 +59,7 @@ class Sink:
             def log_message(self, *_):
                 pass
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 

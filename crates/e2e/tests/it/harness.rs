@@ -129,6 +129,18 @@ impl Trunkline {
         self.run(python(script), script);
     }
 
+    /// The same with further variables.
+    pub fn python_with(&self, script: &str, variables: &[(&str, &str)]) {
+        let mut command = python(script);
+        command.envs(variables.iter().copied());
+        self.run(command, script);
+    }
+
+    /// Where its data is.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Runs a Node peer and fails with its output when it fails.
     pub fn node(&self, script: &str) {
         self.run(node(script), script);

@@ -1,5 +1,6 @@
 //! One binary, a module for each family of scenarios.
 
+mod calls;
 mod console;
 mod crash;
 mod examples;

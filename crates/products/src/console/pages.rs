@@ -8,9 +8,9 @@ use http::StatusCode;
 use crate::console::Console;
 use crate::gateway::{ApiResult, Request, Response};
 
-/// Nothing but the page's own files, and pictures of messages.
+/// Nothing but the page's own files, and pictures and sound of messages and calls.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                      img-src 'self' data: blob:; font-src 'self'; connect-src 'self'; \
+                      img-src 'self' data: blob:; media-src blob:; font-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// A file of the page.

@@ -14,6 +14,7 @@ use crate::gateway::{ApiResult, Call, Response};
 use crate::messaging::model::{Direction, Flags, Message, MessageKey};
 use crate::messaging::work::Context;
 use crate::messaging::{Messaging, rules, store, work};
+use crate::webhooks::api::try_step;
 use crate::webhooks::store as webhooks;
 
 /// Events of one message that are shown.
@@ -45,7 +46,7 @@ pub(super) async fn show(messaging: Arc<Messaging>, call: Call) -> ApiResult {
     steps.extend(pdus.into_iter().map(|pdu| (pdu.at, pdu_of(pdu))));
     for delivery in &deliveries {
         let made = webhooks::tries_of(delivery, &tries);
-        steps.extend(made.into_iter().map(|tried| (tried.started_at, try_of(delivery, tried))));
+        steps.extend(made.into_iter().map(|tried| (tried.started_at, try_step(delivery, tried))));
     }
     // Steps of the same instant keep their order: an event comes before what it causes.
     steps.sort_by_key(|(at, _)| *at);
@@ -118,20 +119,5 @@ fn pdu_of(pdu: Traced) -> Value {
         "kind": "pdu",
         "name": pdu.name,
         "facts": pdu.fields,
-    })
-}
-
-fn try_of(delivery: &webhooks::Recorded, tried: &webhooks::Tried) -> Value {
-    json!({
-        "at": tried.started_at.to_iso8601_micros(),
-        "kind": "webhook",
-        "name": "webhooks.delivery.tried",
-        "sequence": delivery.object_seq,
-        "attempt": tried.number,
-        "status": Some(tried.status).filter(|status| *status != 0),
-        "error_code": Some(tried.error).filter(|error| *error != 0),
-        "duration_us": tried.duration_us,
-        "url": delivery.url,
-        "facts": {},
     })
 }

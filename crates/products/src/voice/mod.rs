@@ -6,6 +6,7 @@ pub mod edge;
 pub mod engine;
 pub mod model;
 pub mod params;
+pub mod phones;
 pub mod queues;
 pub mod recordings;
 pub mod rules;
@@ -37,6 +38,9 @@ pub static PRODUCT: Product = Product {
         let shared = Arc::new(shared(kit, settings.unwrap_or_default()));
         let voice = Arc::new(Voice { shared: Arc::clone(&shared), desk: desk.clone(), live });
         api::routes(&mut installed.routes, &voice);
+        if let Some(phones) = &shared.phones {
+            phones::routes(&mut installed.routes, phones, &shared);
+        }
         installed.share(&voice);
         if live {
             let seed = (kit.random)();
@@ -74,6 +78,7 @@ fn shared(kit: &Kit, settings: Settings) -> Shared {
         settings,
         public_url: Arc::clone(&kit.public_url),
         dev: kit.dev,
+        phones: kit.dev.then(|| phones::Phones::new(Arc::clone(&kit.clock), kit.live.clone())),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::voice::model::{CallKey, CallRecord, Direction, Plan, Status, StatusCa
 use crate::voice::params;
 use crate::voice::rules::{self, Callee, Facts, Prices};
 use crate::voice::store::{self, Change};
+use crate::webhooks::store::next_place;
 use crate::webhooks::{NewDelivery, Outbox};
 
 /// What the units need to know besides the tables.
@@ -172,7 +173,9 @@ fn one_step(
     if call.status == Status::Completed {
         count(tx, &call)?;
     }
-    if let Some(delivery) = told(&call, change.at) {
+    if let Some(mut delivery) = told(&call, change.at) {
+        // Documents that were asked for stand between the steps.
+        delivery.object_seq = next_place(tx, delivery.object)?;
         context.outbox.enqueue(tx, vec![delivery])?;
     }
     Ok(Some(call))

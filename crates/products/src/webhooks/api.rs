@@ -195,3 +195,19 @@ fn form_of(text: &str) -> Params {
 fn json_of(form: &Params) -> Map<String, Value> {
     form.iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
 }
+
+/// A try of a delivery as a step of its object's story.
+pub(crate) fn try_step(delivery: &Recorded, tried: &Tried) -> Value {
+    json!({
+        "at": tried.started_at.to_iso8601_micros(),
+        "kind": "webhook",
+        "name": "webhooks.delivery.tried",
+        "sequence": delivery.object_seq,
+        "attempt": tried.number,
+        "status": Some(tried.status).filter(|status| *status != 0),
+        "error_code": Some(tried.error).filter(|error| *error != 0),
+        "duration_us": tried.duration_us,
+        "url": delivery.url,
+        "facts": {},
+    })
+}

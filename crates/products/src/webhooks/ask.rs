@@ -106,8 +106,7 @@ impl Asker {
         let (account, object) = (question.account, question.object);
         let (salt, master) = (question.salt, Arc::clone(&self.master));
         let unit = move |tx: &mut Tx<'_>| {
-            let asked = webhooks::recorded(tx, account, object)?;
-            let object_seq = asked.last().map_or(1, |last| last.object_seq + 1);
+            let object_seq = webhooks::next_place(tx, object)?;
             let salt = salt.unwrap_or_else(|| tx.random().salt());
             let sealing = ObjectKey::derive(&master, &salt);
             let request = exchange.request.as_bytes();

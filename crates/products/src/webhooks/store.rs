@@ -142,6 +142,13 @@ pub fn insert(tx: &mut Tx<'_>, deliveries: &[Delivery]) -> Result<(), StoreError
     Ok(())
 }
 
+/// The next free place among what is told, and asked, of an object.
+pub fn next_place(tx: &mut Tx<'_>, object: AnySid) -> Result<i64, StoreError> {
+    let sql = "SELECT COALESCE(MAX(object_seq), 0) FROM deliveries WHERE object = ?";
+    let last = tx.row(sql, &[(&object.to_bytes18()).into()], |row| row.int(0))?;
+    Ok(last.unwrap_or_default() + 1)
+}
+
 /// Records tries. A success at once stays one row; a try that failed is kept in a row of its own
 /// beside the delivery.
 pub fn record(tx: &mut Tx<'_>, attempts: &[Attempt]) -> Result<(), StoreError> {

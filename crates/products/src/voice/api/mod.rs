@@ -4,6 +4,7 @@ mod calls;
 mod media;
 mod recordings;
 mod requests;
+mod timeline;
 mod view;
 
 use std::sync::Arc;
@@ -16,4 +17,5 @@ pub fn routes(routes: &mut Routes, voice: &Arc<Voice>) {
     calls::routes(routes, voice);
     recordings::routes(routes, voice);
     requests::routes(routes, voice);
+    timeline::routes(routes, voice);
 }

@@ -29,12 +29,14 @@ use crate::messaging::Messaging;
 use crate::voice::conferences;
 use crate::voice::engine::{Config, Engine, Input, Opened, Order, Output, Ports};
 use crate::voice::model::{CallRecord, Plan};
+use crate::voice::phones::Phones;
 use crate::voice::store::Change;
 use crate::voice::work::{self, Context};
 use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::ask::Asker;
 
 pub use prompts::Voices;
+pub(in crate::voice) use prompts::fetched;
 pub use recordings::blob as recording_blob;
 pub use settings::{SETTINGS, Settings};
 
@@ -69,6 +71,8 @@ pub struct Shared {
     pub public_url: Arc<str>,
     /// Whether this is `dev`.
     pub dev: bool,
+    /// The handsets of `dev`.
+    pub phones: Option<Arc<Phones>>,
 }
 
 /// What the task is told besides the engine's inputs.
@@ -81,8 +85,6 @@ pub enum Told {
     Queued(Box<CallRecord>, Box<Plan>),
     /// Tell when everything that was said before is on disk.
     Settle(oneshot::Sender<()>),
-    /// A phone of `dev` listens here: numbers without a carrier ring there.
-    Handsets(sip::message::Uri),
 }
 
 /// The way to the task.
@@ -116,9 +118,16 @@ impl Desk {
 }
 
 /// Legs of media, from the media threads.
-struct Legs {
+pub(in crate::voice) struct Legs {
     media: Media,
     events: net::media::Events,
+}
+
+impl Legs {
+    /// Legs whose events go there.
+    pub(in crate::voice) fn new(media: Media, events: net::media::Events) -> Self {
+        Self { media, events }
+    }
 }
 
 impl Ports for Legs {
@@ -206,6 +215,27 @@ pub async fn run(shared: Arc<Shared>, desk: Desk, Mailbox(mut mailbox): Mailbox,
     }
 }
 
+/// Plugs in the handsets of `dev`: where they listen.
+async fn plug(
+    shared: &Shared,
+    media: &Media,
+    sip: &SipHandle,
+    seed: [u8; 32],
+) -> Result<Option<sip::Uri>, std::io::Error> {
+    let udp = |listener: &&sip::io::Listener| listener.transport == sip::io::Transport::Udp;
+    let listener = sip.listeners().iter().find(udp).or(sip.listeners().first());
+    let (Some(phones), Some(listener)) = (&shared.phones, listener) else { return Ok(None) };
+    let ip = match listener.bound.ip() {
+        any if any.is_unspecified() => std::net::Ipv4Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    let mut voice = sip::Uri::sip(None, &ip.to_string(), Some(listener.bound.port()));
+    voice.params.set("transport", &listener.transport.as_str().to_ascii_lowercase());
+    let mut seed = seed;
+    seed[0] ^= 1;
+    phones.plug(media.clone(), voice, seed).await.map(Some)
+}
+
 impl Edge {
     async fn start(
         shared: Arc<Shared>,
@@ -241,7 +271,8 @@ impl Edge {
         }
         let address = settings.media_address(sip.listeners());
         let config = Config { media_address: address, calls_max: settings.calls_max };
-        let ports = Box::new(Legs { media: media.clone(), events });
+        let ports = Box::new(Legs::new(media.clone(), events));
+        let handsets = plug(&shared, &media, &sip, seed).await?;
         let context = Arc::clone(&shared.context);
         let stepping = Batch::new(shared.store.clone(), move |tx, changes: Vec<Change>| {
             work::step(tx, &context, &changes)?;
@@ -257,7 +288,7 @@ impl Edge {
             engine: Engine::new(config, ports, seed),
             pace: pace::Pace::new(rate, limit),
             gateways: ids,
-            handsets: None,
+            handsets,
             ears: HashMap::new(),
             takes: BTreeMap::new(),
             shared,
@@ -307,7 +338,6 @@ impl Edge {
                 self.pace.queue(*record, *plan);
             }
             Told::Settle(settled) => self.settle(settled),
-            Told::Handsets(uri) => self.handsets = Some(uri),
         }
     }
 

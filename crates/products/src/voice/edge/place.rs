@@ -7,7 +7,7 @@ use sip::digest::Credentials;
 use sip::message::Address;
 
 use crate::voice::edge::{Edge, Shared};
-use crate::voice::engine::{Input, Placing, Ticket};
+use crate::voice::engine::{Input, Placing, SID_FIELD, Ticket};
 use crate::voice::model::{CallRecord, Plan, Status};
 use crate::voice::rules::{self, Callee};
 use crate::voice::store::Change;
@@ -95,8 +95,17 @@ async fn dialled(
     let (context, plan) = (Arc::clone(&shared.context), draft.plan.clone());
     let written = shared.store.write(move |tx| work::accept(tx, &context, &draft)).await;
     let record = written.map_err(crate::accounts::store_error)??;
-    let invite = inviter.invite(&record, &plan, headers)?;
-    Ok(Placing { record, plan, invite })
+    match inviter.invite(&record, &plan, headers) {
+        Ok(invite) => Ok(Placing { record, plan, invite }),
+        Err(error) => {
+            let (at, context) = (shared.clock.now(), Arc::clone(&shared.context));
+            let (key, status) = (record.key, Status::Failed);
+            let change = Change { key, status, at, sip_code: 0, price: None };
+            let ended = shared.store.write(move |tx| work::step(tx, &context, &[change])).await;
+            ended.map_err(crate::accounts::store_error)?;
+            Err(error)
+        }
+    }
 }
 
 /// Where calls can go.
@@ -143,6 +152,10 @@ impl Inviter {
         let mut invite = sip::Invite::new(sip::LegId(0), target, from, None);
         invite.gateways = gateways;
         invite.headers = headers;
+        if invite.gateways.is_empty() {
+            // Carriers have no use for it.
+            invite.headers.push((SID_FIELD.to_owned(), record.key.sid.to_string()));
+        }
         if let Some(reason) = &plan.reason {
             invite.headers.push(("Subject".to_owned(), reason.clone()));
         }

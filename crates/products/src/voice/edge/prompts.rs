@@ -158,7 +158,10 @@ fn node(speech: &Speech) -> Node {
 }
 
 /// Audio of an address, decoded and kept for a while by what its server says of it.
-async fn fetched(shared: &Shared, url: &str) -> Result<Arc<Prompt>, (u32, String)> {
+pub(in crate::voice) async fn fetched(
+    shared: &Shared,
+    url: &str,
+) -> Result<Arc<Prompt>, (u32, String)> {
     if let Some(prompt) = shared.voices.kept().get(url) {
         return Ok(prompt);
     }

@@ -6,7 +6,7 @@ use sip::sdp::Session;
 use twiml::voice::{self, RejectReason};
 
 use crate::voice::engine::live::{Live, Role, Stage};
-use crate::voice::engine::{Admission, Engine, Output};
+use crate::voice::engine::{Admission, Engine, Output, SID_FIELD};
 use crate::voice::model::Status;
 use crate::voice::rules::TIME_LIMIT_S;
 
@@ -34,7 +34,8 @@ impl Engine {
         live.main = Some(voice::Call::new(self.now, start, facts));
         self.by_leg.insert(leg, call);
         self.calls.insert(call, live);
-        let (status, headers) = (180, Vec::new());
+        let headers = vec![(SID_FIELD.to_owned(), call.to_string())];
+        let status = 180;
         self.put(Output::Sip(sip::Command::Progress { leg, status, sdp: None, headers }));
         self.run(call);
     }

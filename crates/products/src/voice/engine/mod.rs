@@ -38,7 +38,11 @@ pub use news::{
     Announced, Conferenced, Ended, Gone, KnownQueue, Member, Participant, RoomOrder, SeatChange,
     Step,
 };
+pub(in crate::voice) use sdp::leg_config;
 use wakes::Wakes;
+
+/// The SIP header field that tells the other end our call's SID.
+pub const SID_FIELD: &str = "X-Twilio-CallSid";
 
 /// How the engine is set up.
 #[derive(Clone, Debug)]

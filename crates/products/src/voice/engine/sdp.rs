@@ -91,7 +91,7 @@ impl Engine {
 }
 
 /// What was agreed on, as media takes it.
-fn leg_config(agreed: &Agreed) -> media::LegConfig {
+pub(in crate::voice) fn leg_config(agreed: &Agreed) -> media::LegConfig {
     let a_law = agreed.codec.name.eq_ignore_ascii_case("PCMA");
     media::LegConfig {
         law: if a_law { media::Law::A } else { media::Law::Mu },
