@@ -24,6 +24,7 @@ use ::store::{Store, StoreError, Tx};
 use net::Clock;
 
 use crate::accounts::Accounts;
+use crate::lookup::Lookup;
 use crate::registry::{Installed, Kit, Product, Setting};
 use crate::webhooks::Outbox;
 use channels::Channels;
@@ -58,6 +59,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Verify {
     store: Store,
     accounts: Arc<Accounts>,
+    lookup: Arc<Lookup>,
     channels: Channels,
     codes: Codes,
     outbox: Outbox,
@@ -68,9 +70,11 @@ pub struct Verify {
 
 fn install(kit: &Kit, installed: &mut Installed) -> Result<(), String> {
     let days: u32 = kit.settings.parsed("verify_retention")?.unwrap_or(90);
+    let lookup = installed.shared::<Lookup>().ok_or("lookup is installed before verify")?;
     let verify = Arc::new(Verify {
         store: kit.store.clone(),
         accounts: Arc::clone(&kit.accounts),
+        lookup,
         channels: Channels::new(vec![Box::new(sms::Sms(Arc::clone(&kit.messaging)))]),
         codes: Codes::new(&kit.master),
         outbox: kit.outbox(),
