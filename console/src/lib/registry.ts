@@ -1,11 +1,12 @@
 import type { Resource, Session } from './types'
+import { productGroups, productPage } from './products'
 import { words } from './states'
 
 /** A place in the console that the side bar and the palette lead to. */
 export interface Place {
   title: string
   path: string
-  icon?: 'phone' | 'message' | 'bell' | 'hook' | 'chart' | 'mast' | 'book'
+  icon?: 'phone' | 'message' | 'bell' | 'hook' | 'chart' | 'mast' | 'book' | 'call'
 }
 
 export interface Group {
@@ -56,14 +57,24 @@ export function groups(session: Session): Group[] {
     places.push({ title: plural(resource), path: placeOf(resource) })
     made.set(resource.product, places)
   }
+  const messaging = { title: 'Messaging', places: first }
+  // What a product declares is listed below the pages that it brings.
+  const brought = productGroups().map(({ title, places }) => {
+    const own = [...made.keys()].find((product) => words(product) === title) ?? ''
+    const declared = made.get(own) ?? []
+    made.delete(own)
+    return { title, places: [...places, ...declared] }
+  })
   const rest = [...made].map(([product, places]) => ({ title: words(product), places }))
-  return [{ title: 'Messaging', places: first }, { title: 'Operation', places: watched }, ...rest]
+  return [messaging, ...brought, { title: 'Operation', places: watched }, ...rest]
 }
 
 /** Where an object's page is, by the first letters of its SID; null when it has none. */
 export function pageOf(session: Session, sid: string): string | null {
   if (/^[SM]M/.test(sid)) return `/messages/${sid}`
   if (sid.startsWith('NO')) return '/alerts'
+  const page = productPage(sid)
+  if (page) return page
   const resource = resourcesOf(session).find((one) => sid.startsWith(one.prefix))
   return resource ? `${placeOf(resource)}/${sid}` : null
 }

@@ -1,6 +1,7 @@
 import { micros, span } from './time'
 import type { Delivery, Step } from './types'
 import type { Tone } from './states'
+import { telling } from './products'
 import { words } from './states'
 
 /** A step as the page tells it. */
@@ -86,7 +87,7 @@ const refusedPdu = ({ facts }: Step) => Number(facts.command_status ?? 0) !== 0
 function toldEvent(step: Step): Telling {
   const last = step.name.split('.').at(-1) ?? step.name
   const known = step.name.startsWith('messaging.message.') ? tellings[last] : undefined
-  return known ?? { title: words(last), who: words(step.name.split('.')[0] ?? ''), tone: 'idle' }
+  return known ?? telling(step.name) ?? { title: words(last), who: words(step.name.split('.')[0] ?? ''), tone: 'idle' }
 }
 
 function toldWebhook(step: Step): Telling {

@@ -5,6 +5,7 @@ mod attempts;
 pub mod channels;
 pub mod code;
 pub mod factors;
+pub mod funnel;
 pub mod guard;
 mod limits;
 pub mod model;
@@ -85,6 +86,7 @@ fn install(kit: &Kit, installed: &mut Installed) -> Result<(), String> {
     api::routes(&mut installed.routes, &verify);
     attempts::routes(&mut installed.routes, &verify);
     guard::api::routes(&mut installed.routes, &verify);
+    funnel::routes(&mut installed.routes, &verify);
     installed.job(sms::FOLLOW_JOB, &verify, |verify, job| async move { verify.follow(job).await });
     installed.job(work::EXPIRE_JOB, &verify, |verify, job| async move { verify.expire(job).await });
     installed.job(work::END_JOB, &verify, |verify, job| async move { verify.end_all(job).await });
