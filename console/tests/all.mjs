@@ -7,9 +7,10 @@ import * as objects from './objects.mjs'
 import * as resources from './resources.mjs'
 import * as session from './session.mjs'
 import * as speed from './speed.mjs'
+import * as verify from './verify.mjs'
 import * as watch from './watch.mjs'
 
-const scenes = [first, session, objects, calls, resources, watch, looks, speed].flatMap((file) => Object.entries(file))
+const scenes = [first, session, objects, calls, resources, watch, verify, looks, speed].flatMap((file) => Object.entries(file))
 const wanted = process.argv.slice(2)
 const { context, close } = await browser()
 let failed = 0

@@ -1,3 +1,4 @@
+import { verified } from './codes.mjs'
 import { accessible, api, fits, hook, other, picture, send, sid, until, visit } from './lib.mjs'
 
 const stories = [
@@ -10,6 +11,8 @@ async function places() {
   const endpoint = await hook()
   for (const Body of stories) await send({ Body })
   await send({ To: other, Body: stories[2] ?? '' })
+  await verified('+447772000931')
+  await verified('+15558675931', false)
   const last = await send({ Body: stories[0] ?? '', StatusCallback: endpoint.url })
   await until('its webhooks', () => endpoint.heard.length === 2)
   endpoint.close()
@@ -25,6 +28,10 @@ async function places() {
     carriers: ['/carriers', 'main svg'],
     usage: ['/usage', 'main svg'],
     audit: ['/audit', 'main details'],
+    verify: ['/verify', 'main table'],
+    guard: ['/verify/guard', 'main table'],
+    lookup: ['/lookup', 'main form'],
+    known: ['/lookup/%2B447772000931', 'main dl'],
     numbers: ['/r/IncomingPhoneNumbers', 'tbody a'],
     number: [`/r/IncomingPhoneNumbers/${number.sid}`, 'main dl'],
     application: ['/r/Applications/new', 'main form'],

@@ -57,9 +57,16 @@ export function groups(session: Session): Group[] {
     places.push({ title: plural(resource), path: placeOf(resource) })
     made.set(resource.product, places)
   }
-  const rest = [...made].map(([product, places]) => ({ title: words(product), places }))
   const messaging = { title: 'Messaging', places: first }
-  return [messaging, ...productGroups(), { title: 'Operation', places: watched }, ...rest]
+  // What a product declares is listed below the pages that it brings.
+  const brought = productGroups().map(({ title, places }) => {
+    const own = [...made.keys()].find((product) => words(product) === title) ?? ''
+    const declared = made.get(own) ?? []
+    made.delete(own)
+    return { title, places: [...places, ...declared] }
+  })
+  const rest = [...made].map(([product, places]) => ({ title: words(product), places }))
+  return [messaging, ...brought, { title: 'Operation', places: watched }, ...rest]
 }
 
 /** Where an object's page is, by the first letters of its SID; null when it has none. */

@@ -3,7 +3,8 @@ export type Tone = 'good' | 'bad' | 'warn' | 'busy' | 'idle'
 
 const tones: Record<string, Tone> = {
   delivered: 'good', received: 'good', read: 'good', active: 'good', 'in-use': 'good',
-  up: 'good', open: 'good', completed: 'good', answered: 'good',
+  up: 'good', open: 'good', answers: 'good', completed: 'good', answered: 'good',
+  approved: 'good', allowed: 'good', blocked: 'bad',
   undelivered: 'bad', failed: 'bad', exhausted: 'bad', error: 'bad', suspended: 'bad',
   down: 'bad', refused: 'bad', held_back: 'bad', busy: 'bad', 'no-answer': 'bad',
   warning: 'warn', failing: 'warn', connecting: 'warn', waiting: 'warn', partially_delivered: 'warn',

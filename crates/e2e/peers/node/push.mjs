@@ -2,13 +2,17 @@
 // application.
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
-import { ACCOUNT_SID, BASE_URL, client, dev, refused } from './peer.mjs';
+import { ACCOUNT_SID, BASE_URL, client, dev, openSink, refused, waitFor } from './peer.mjs';
 
 const api = client();
 api.verify.baseUrl = `${BASE_URL}/verify`;
 const made = await api.verify.v2.services.create({ friendlyName: 'Owl Bank', 'push.includeDate': true });
 const service = api.verify.v2.services(made.sid);
 const identity = 'user-00000001';
+const sink = await openSink();
+for (const [path, eventTypes] of [['/all', ['*', 'challenge.notified']], ['/star', ['*']]]) {
+  await service.webhooks.create({ friendlyName: path.slice(1), eventTypes, webhookUrl: sink.url + path });
+}
 const root = `${BASE_URL}/verify/v2/Services/${made.sid}/Entities/${identity}`;
 const text = (json) => Buffer.from(JSON.stringify(json)).toString('base64url');
 
@@ -103,6 +107,21 @@ const approved = await device.answer(asked.sid, 'approved');
 assert.equal(approved.json.status, 'approved', JSON.stringify(approved.json));
 assert.equal((await device.answer(asked.sid, 'denied')).json.code, 60322);
 assert.equal((await challenges(asked.sid).fetch()).status, 'approved');
+
+// The application's webhooks heard of it, signed, in order for each object.
+const told = await waitFor('four webhooks', () => sink.of('/all').length >= 4 && sink.of('/all'));
+assert.ok(told.every(({ signed, form }) => signed && form.entity_identity === identity && form.service_sid === made.sid));
+const about = (name, sid) => told.filter(({ form }) => form[name] === sid).map(({ form }) => form.type);
+assert.deepEqual(about('challenge_sid', asked.sid), ['challenge.notified', 'challenge.approved']);
+const ofFactor = told.filter(({ form }) => !form.challenge_sid).map(({ form }) => form.type);
+assert.deepEqual(ofFactor, ['factor.created', 'factor.verified']);
+const ids = new Set(told.map(({ form }) => form.uuid));
+assert.equal(ids.size, told.length, 'each has a uuid of its own');
+assert.deepEqual(JSON.parse(told.find(({ form }) => form.type === 'challenge.notified').form.challenge_details).message, 'Sign in?');
+await waitFor('three webhooks', () => sink.of('/star').length === 3);
+assert.ok(sink.of('/star').every(({ form }) => form.type !== 'challenge.notified'));
+sink.close();
+
 const second = await challenges.create({ factorSid: device.factor.sid, ...details });
 assert.equal((await device.answer(second.sid, 'denied')).json.status, 'denied');
 

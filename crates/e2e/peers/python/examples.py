@@ -20,6 +20,8 @@ ENVIRONMENT = {
 }
 REMINDER = [sys.executable, str(ROOT / "examples/appointment-reminder/app.py")]
 SIGN_IN = [sys.executable, str(ROOT / "examples/sign-in/app.py")]
+SIGN_IN_NODE = ["node", str(ROOT / "examples/sign-in-express/app.js")]
+LOGIN = [sys.executable, str(ROOT / "examples/login-risk/login.py")]
 DESK = ["node", str(ROOT / "examples/help-desk/desk.js")]
 
 
@@ -42,9 +44,9 @@ class Running:
         self.process.wait()
 
 
-def sign_in():
+def sign_in(started=SIGN_IN):
     phone, settings = "+15558675470", {**ENVIRONMENT, "RESEND_AFTER_S": "0"}
-    program = subprocess.Popen(SIGN_IN, env=settings, stdout=subprocess.PIPE, text=True)
+    program = subprocess.Popen(started, env=settings, stdout=subprocess.PIPE, text=True)
     try:
         url = program.stdout.readline().split()[-1]
 
@@ -72,8 +74,28 @@ def sign_in():
         program.wait()
 
 
-def run(program, *arguments, fails=False):
-    done = subprocess.run([*program, *arguments], env=ENVIRONMENT, capture_output=True, text=True, timeout=30)
+def login():
+    settings = {"VERIFY_SERVICE_SID": run(LOGIN, "service").strip()}
+    phone = "+447772000480"
+    begun = run(LOGIN, "begin", phone, **settings)
+    assert begun.startswith("sent: VE") and "line mobile, risk " in begun, begun
+    code = re.search(r"\d{6}", wait_for("the text", lambda: bodies(phone))[0])[0]
+    assert run(LOGIN, "finish", phone, "0000", **settings) == "that is not the code\n"
+    assert run(LOGIN, "finish", phone, code, **settings) == "welcome\n"
+    assert "20404" in run(LOGIN, "finish", phone, code, fails=True, **settings)
+    for refused, why in {
+        "+442079460480": "a landline takes no texts",
+        "+499001234567": "no codes to a premium number",
+        "+1555": "not a number: TOO_SHORT",
+    }.items():
+        assert why in run(LOGIN, "begin", refused, **settings), refused
+        assert bodies(refused) == []
+    risky = run(LOGIN, "begin", phone, RISK_MAX="-1", **settings)
+    assert risky.startswith("refused: risk ") and len(bodies(phone)) == 1, risky
+
+
+def run(program, *arguments, fails=False, **settings):
+    done = subprocess.run([*program, *arguments], env={**ENVIRONMENT, **settings}, capture_output=True, text=True, timeout=30)
     assert (done.returncode != 0) == fails, done.stdout + done.stderr
     return done.stderr if fails else done.stdout
 
@@ -179,4 +201,7 @@ def desk():
         heard(zoe, "Ticket 3 is open")
 
 
-{"reminder": reminder, "desk": desk, "sign_in": sign_in}[sys.argv[1]]()
+{
+    "reminder": reminder, "desk": desk, "sign_in": sign_in, "login": login,
+    "sign_in_node": lambda: sign_in(SIGN_IN_NODE),
+}[sys.argv[1]]()

@@ -251,6 +251,42 @@ assert [(d["rule"], d["decision"]) for d in log] == [
 one_rule = requests.get(f"{BASE}/trunkline/v1/Verify/Decisions", {"Rule": "sequence"}, auth=AUTH, timeout=10).json()
 assert [d["to"] for d in one_rule["decisions"]] == ["+447700912003"], one_rule
 
+# The account's own safe list vouches as well; its countries are asked before any list.
+api.accounts.base_url = f"{BASE}/accounts"
+api.accounts.v1.safelist.create(phone_number="+447700912005")
+assert guard.create(to="+447700912005", channel="sms").status == "pending"
+
+
+def countries(enabled):
+    british = {"country_code": "GB", "type": "country", "enabled": enabled}
+    changed = api.accounts.v1.messaging_geopermissions.update(permissions=[british]).permissions
+    assert changed[0]["enabled"] is enabled, changed
+
+
+countries(False)
+error = refused(60605, lambda: guard.create(to="+447700912006", channel="sms"), status=403)
+assert "account" in str(error), error
+assert guard.create(to="+447700912005", channel="sms").status == "pending", "the account vouches for it"
+countries(True)
+
+# What Lookup knows is shown where it is wanted, and texts to landlines are not sent.
+looked = verify.services.create(friendly_name="Looked up", lookup_enabled=True)
+mobile = verify.services(looked.sid).verifications.create(to="+447772000711", channel="sms")
+assert mobile.lookup["carrier"]["type"] == "mobile" and mobile.lookup["carrier"]["error_code"] is None, mobile.lookup
+assert verify.services(looked.sid).verifications(mobile.sid).fetch().lookup == mobile.lookup
+assert verify.services(looked.sid).verifications.create(to="+442079460711", channel="sms").lookup["carrier"]["type"] == "landline"
+verify.services(looked.sid).update(skip_sms_to_landlines=True)
+refused(60205, lambda: verify.services(looked.sid).verifications.create(to="+442079460712", channel="sms"), status=403)
+
+# What becomes of codes, by country and channel.
+steps = requests.get(f"{BASE}/trunkline/v1/Verify/Funnel", auth=AUTH, timeout=10).json()["steps"]
+british = next(step for step in steps if (step["country"], step["channel"]) == ("GB", "sms"))
+assert british["sent"] >= 8 and british["sent"] >= british["delivered"] >= british["approved"], steps
+american = next(step for step in steps if step["country"] == "US")
+assert american["approved"] >= 2 and american["delivered"] >= american["approved"], steps
+later = requests.get(f"{BASE}/trunkline/v1/Verify/Funnel", {"DateCreatedAfter": "2100-01-01T00:00:00Z"}, auth=AUTH, timeout=10)
+assert later.json() == {"steps": []}
+
 # A service that goes takes what runs with it.
 running = service.verifications.create(to="+15558670010", channel="sms", risk_check="disable").sid
 assert verify.services(made.sid).delete()

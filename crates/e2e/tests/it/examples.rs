@@ -26,3 +26,13 @@ fn tickets_are_opened_asked_for_and_closed() {
 fn people_sign_in_by_a_code() {
     converse("sign_in");
 }
+
+#[test]
+fn people_sign_in_by_a_code_with_express() {
+    converse("sign_in_node");
+}
+
+#[test]
+fn a_number_is_looked_at_before_a_code_goes_there() {
+    converse("login");
+}

@@ -32,7 +32,8 @@ use cache::Cache;
 use follow::Follower;
 use held::Held;
 use look::{Question, Recent};
-use model::{Description, LineType, Package};
+use model::{Description, Package};
+use packages::Object;
 use ranges::Ranges;
 use settings::Prices;
 
@@ -117,15 +118,18 @@ impl Lookup {
         described
     }
 
-    /// The kind of a number as far as overrides, sources, ranges, plans and receipts tell; a
-    /// source that is configured for it is asked. Nothing is counted.
-    pub async fn line_type(&self, account: AccountSid, number: &str) -> Option<LineType> {
-        let described = self.describe(number, None);
-        let (packages, params) =
-            (BTreeSet::from([Package::LineTypeIntelligence]), Params::default());
-        let question = Question { account, described, packages, params };
-        let found = self.look(&question).await.ok()?;
-        let object = found.get(&Package::LineTypeIntelligence)?.as_ref().ok()?;
-        LineType::from_name(object.get("type")?.as_str()?)
+    /// The line type and carrier of a number as far as overrides, sources, ranges, plans and
+    /// receipts tell, or the code in their place; a source that is configured for it is asked.
+    /// Within the account's buckets, counted and charged like a request of its own.
+    pub async fn line_type(&self, account: AccountSid, number: &str) -> Object {
+        let package = Package::LineTypeIntelligence;
+        let question = Question {
+            account,
+            described: self.describe(number, None),
+            packages: BTreeSet::from([package]),
+            params: Params::default(),
+        };
+        let mut found = self.answer(&question, false).await.map_err(|error| error.code)?;
+        found.remove(&package).unwrap_or(Err(model::NOT_COVERED))
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::accounts::{Permission, Verb, store_error};
 use crate::gateway::{Answering, ApiResult, Call, Request, Response, Routes};
 use crate::resource::Refusal;
-use crate::verify::model::{Kind, Start, Status};
+use crate::verify::model::{Kind, Line, Start, Status};
 use crate::verify::rules::{bad, missing};
 use crate::verify::{Verify, limits, resources, rules, store, templates, view};
 
@@ -51,7 +51,8 @@ fn named(error: ApiError, request: &Request) -> ApiError {
 }
 
 async fn start(state: Arc<Verify>, call: Call) -> ApiResult {
-    let start = start_of(&call.request)?;
+    let mut start = start_of(&call.request)?;
+    start.line = line(&state, call.caller.account_sid(), &start).await?;
     let (verify, account, seed) = (Arc::clone(&state), call.caller.account, (state.seed)());
     let unit = move |tx: &mut Tx<'_>| verify.start(tx, &account, &start, seed);
     let outcome = state.store.write::<_, Refusal, _>(unit).await.map_err(ApiError::from);
@@ -118,7 +119,27 @@ fn start_of(request: &Request) -> Result<Start, ApiError> {
         risk_check,
         tags: given(form, "Tags").map(rules::tags).transpose()?,
         send_digits,
+        line: Line::default(),
     })
+}
+
+/// What is known of the number's line. Lookup is asked before the unit of work, as it may ask
+/// others, and for services alone that want it.
+async fn line(state: &Verify, account: AccountSid, start: &Start) -> Result<Line, ApiError> {
+    if start.target.contains('@') {
+        return Ok(Line::default());
+    }
+    let sid = start.service;
+    let read = state.store.read(move |reader| resources::service(reader, account, sid));
+    let service = read.await.map_err(store_error)?;
+    let wants = |name| service.as_ref().is_some_and(|service| service.flag(name));
+    let shows = wants("LookupEnabled");
+    if !shows && !wants("SkipSmsToLandlines") {
+        return Ok(Line::default());
+    }
+    let mut line = Line::found(state.lookup.line_type(account, &start.target).await);
+    line.shown = line.shown.filter(|_| shows);
+    Ok(line)
 }
 
 const CUSTOM_MESSAGE: u32 = 60243;

@@ -5,6 +5,7 @@ mod attempts;
 pub mod channels;
 pub mod code;
 pub mod factors;
+pub mod funnel;
 pub mod guard;
 mod limits;
 pub mod model;
@@ -24,6 +25,7 @@ use ::store::{Store, StoreError, Tx};
 use net::Clock;
 
 use crate::accounts::Accounts;
+use crate::lookup::Lookup;
 use crate::registry::{Installed, Kit, Product, Setting};
 use crate::webhooks::Outbox;
 use channels::Channels;
@@ -58,6 +60,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub struct Verify {
     store: Store,
     accounts: Arc<Accounts>,
+    lookup: Arc<Lookup>,
     channels: Channels,
     codes: Codes,
     outbox: Outbox,
@@ -68,9 +71,11 @@ pub struct Verify {
 
 fn install(kit: &Kit, installed: &mut Installed) -> Result<(), String> {
     let days: u32 = kit.settings.parsed("verify_retention")?.unwrap_or(90);
+    let lookup = installed.shared::<Lookup>().ok_or("lookup is installed before verify")?;
     let verify = Arc::new(Verify {
         store: kit.store.clone(),
         accounts: Arc::clone(&kit.accounts),
+        lookup,
         channels: Channels::new(vec![Box::new(sms::Sms(Arc::clone(&kit.messaging)))]),
         codes: Codes::new(&kit.master),
         outbox: kit.outbox(),
@@ -81,6 +86,7 @@ fn install(kit: &Kit, installed: &mut Installed) -> Result<(), String> {
     api::routes(&mut installed.routes, &verify);
     attempts::routes(&mut installed.routes, &verify);
     guard::api::routes(&mut installed.routes, &verify);
+    funnel::routes(&mut installed.routes, &verify);
     installed.job(sms::FOLLOW_JOB, &verify, |verify, job| async move { verify.follow(job).await });
     installed.job(work::EXPIRE_JOB, &verify, |verify, job| async move { verify.expire(job).await });
     installed.job(work::END_JOB, &verify, |verify, job| async move { verify.end_all(job).await });

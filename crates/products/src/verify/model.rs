@@ -1,6 +1,9 @@
 //! Verifications, their states, and the attempts to deliver their codes.
 
 use base::{AccountSid, AnySid, Instant};
+use serde_json::{Map, Value, json};
+
+use crate::lookup::model::LineType;
 
 /// How a code travels. The words are Twilio's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -145,6 +148,8 @@ pub struct Verification {
     pub locale: String,
     /// What the application noted.
     pub tags: Option<String>,
+    /// What was found out about the number when it was begun, as a JSON object.
+    pub lookup: Option<String>,
 }
 
 /// A code at rest: sealed under the verification's own key, to send it again, and as a keyed
@@ -232,4 +237,68 @@ pub struct Start {
     pub tags: Option<String>,
     /// Digits to dial once a call is answered.
     pub send_digits: Option<String>,
+    /// What is known of the number's line.
+    pub line: Line,
+}
+
+/// What is known of a number's line.
+#[derive(Clone, Debug, Default)]
+pub struct Line {
+    /// Which kind.
+    pub kind: Option<LineType>,
+    /// The `lookup` of a service that asks for it.
+    pub shown: Option<Value>,
+}
+
+impl Line {
+    /// By what Lookup found, or the code in its place; the kind is named as version 1 names it.
+    pub fn found(object: Result<Map<String, Value>, u32>) -> Self {
+        let member = |name: &str| object.as_ref().ok()?.get(name).cloned();
+        let kind = member("type").and_then(|kind| LineType::from_name(kind.as_str()?));
+        let carrier = json!({
+            "name": member("carrier_name"),
+            "mobile_country_code": member("mobile_country_code"),
+            "mobile_network_code": member("mobile_network_code"),
+            "type": kind.and_then(LineType::old_name),
+            "error_code": object.as_ref().err(),
+        });
+        Self { kind, shown: Some(json!({ "carrier": carrier })) }
+    }
+
+    /// By what was kept of it.
+    pub fn kept(lookup: Option<&String>) -> Self {
+        let shown: Option<Value> = lookup.and_then(|text| serde_json::from_str(text).ok());
+        let named = shown.as_ref().and_then(|shown| shown["carrier"]["type"].as_str());
+        Self { kind: named.and_then(LineType::from_name), shown }
+    }
+
+    /// Whether texts to it get lost.
+    pub fn is_landline(&self) -> bool {
+        self.kind.and_then(LineType::old_name) == Some("landline")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_shown_by_version_ones_names_and_kept() {
+        let object = |kind: &str| {
+            Line::found(Ok(Map::from_iter([
+                ("type".to_owned(), kind.into()),
+                ("carrier_name".to_owned(), "Post".into()),
+            ])))
+        };
+        let fixed = object("landline");
+        let carrier = &fixed.shown.as_ref().expect("an object")["carrier"];
+        assert_eq!((&carrier["type"], &carrier["name"]), (&"landline".into(), &"Post".into()));
+        assert!(fixed.is_landline() && carrier["error_code"].is_null());
+        assert!(Line::kept(fixed.shown.map(|shown| shown.to_string()).as_ref()).is_landline());
+        assert!(!object("mobile").is_landline() && !object("nonFixedVoip").is_landline());
+        let unknown = Line::found(Err(60600));
+        assert!(!unknown.is_landline());
+        assert_eq!(unknown.shown.expect("an object")["carrier"]["error_code"], 60600);
+        assert!(!Line::kept(None).is_landline());
+    }
 }

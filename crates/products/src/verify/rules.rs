@@ -17,6 +17,8 @@ const TOO_MANY_SENDS: u32 = 60203;
 /// The service was not set up for it.
 pub const NOT_ENABLED: u32 = 60204;
 const PAYMENT_MISSING: u32 = 60206;
+/// A text to a landline.
+const LANDLINE: u32 = 60205;
 /// A channel that is not there.
 pub const CHANNEL_DISABLED: u32 = 60223;
 /// The fraud rules refuse it.
@@ -43,6 +45,15 @@ pub fn channel(name: &str) -> Result<Option<Kind>, ApiError> {
     let found = Kind::from_name(&name.to_ascii_lowercase());
     let known = "it must be sms, call, email, whatsapp, rcs, sna or auto";
     found.map(Some).ok_or_else(|| bad("Channel", known))
+}
+
+/// The plan for a landline of a service that skips texts to them: what is left, or 60205.
+pub fn without_texts(mut plan: Vec<Kind>) -> Result<Vec<Kind>, ApiError> {
+    plan.retain(|kind| !matches!(kind, Kind::Sms | Kind::Rcs));
+    if plan.is_empty() {
+        return Err(ApiError::new(LANDLINE, "SMS is not supported by landline phone number"));
+    }
+    Ok(plan)
 }
 
 /// Who is verified, in canonical form.
@@ -193,5 +204,12 @@ mod tests {
         for bad in ["", "[]", r#"{"a":1}"#, "{"] {
             assert!(tags(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn landlines_are_called_or_refused() {
+        let plan = |plan: &[Kind]| without_texts(plan.to_vec()).map_err(|error| error.code);
+        assert_eq!(plan(&[Kind::Sms, Kind::Call]), Ok(vec![Kind::Call]));
+        assert_eq!(plan(&[Kind::Sms, Kind::Rcs]), Err(LANDLINE));
     }
 }

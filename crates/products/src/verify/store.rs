@@ -13,9 +13,10 @@ pub use attempts::{
 };
 
 /// The tables of this product.
-pub const MIGRATIONS: &[Migration] = &[Migration {
-    name: "verify/1",
-    sql: "
+pub const MIGRATIONS: &[Migration] = &[
+    Migration {
+        name: "verify/1",
+        sql: "
     CREATE TABLE verify_verifications (
         sid {blob} NOT NULL PRIMARY KEY,
         account {blob} NOT NULL,
@@ -76,11 +77,16 @@ pub const MIGRATIONS: &[Migration] = &[Migration {
     ) {clustered};
     CREATE INDEX verify_limits_ended ON verify_limits (ends_at);
     ",
-}];
+    },
+    Migration {
+        name: "verify/2",
+        sql: "ALTER TABLE verify_verifications ADD COLUMN lookup {text};",
+    },
+];
 
 const COLUMNS: &str = "sid, account, service, target, country, channel, status, sends, checks, \
                        created_at, updated_at, expires_at, event, event_seq, salt, code, digest, \
-                       length, amount, payee, locale, tags";
+                       length, amount, payee, locale, tags, lookup";
 
 /// A verification of an account's service.
 pub fn find(
@@ -160,8 +166,8 @@ pub fn insert(tx: &mut Tx<'_>, new: &Verification) -> Result<(), StoreError> {
     tx.execute(
         "INSERT INTO verify_verifications (sid, account, service, target, country, channel, \
          status, sends, checks, created_at, updated_at, expires_at, event, event_seq, salt, code, \
-         digest, length, amount, payee, locale, tags) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         digest, length, amount, payee, locale, tags, lookup) \
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         &[
             (&new.sid).into(),
             (&account).into(),
@@ -185,6 +191,7 @@ pub fn insert(tx: &mut Tx<'_>, new: &Verification) -> Result<(), StoreError> {
             new.payment.as_ref().map(|(_, payee)| payee).into(),
             (&new.locale).into(),
             new.tags.as_ref().into(),
+            new.lookup.as_ref().into(),
         ],
     )?;
     Ok(())
@@ -271,6 +278,7 @@ fn from_row(row: &Row<'_>) -> Result<Verification, StoreError> {
         payment: row.text_or_null(18)?.zip(row.text_or_null(19)?),
         locale: row.text(20)?,
         tags: row.text_or_null(21)?,
+        lookup: row.text_or_null(22)?,
     })
 }
 

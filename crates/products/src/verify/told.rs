@@ -1,15 +1,15 @@
 //! What is told of verifications: events of the ledger, and webhooks of a service. Never a code.
 
-use ::store::{NewEvent, Tx};
+use ::store::{NewEvent, StoreError, Tx};
 use base::{AccountSid, AnySid};
+use ring::digest::{SHA256, digest};
 use serde_json::json;
 
 use crate::registry::Told;
 use crate::resource::{self, Document, Refusal};
-use crate::verify::Verify;
 use crate::verify::model::{Status, Verification, service_sid, verification_sid};
 use crate::verify::resources::WEBHOOK;
-use crate::webhooks::NewDelivery;
+use crate::webhooks::{NewDelivery, Outbox};
 
 /// Webhooks of a service at most.
 pub const WEBHOOKS_MAX: u32 = 20;
@@ -23,22 +23,41 @@ const MEMBERS: &[(&str, &str, bool, &str)] = &[
     ("status", "string", false, "What it has become"),
 ];
 
+const FACTOR: &[(&str, &str, bool, &str)] =
+    &[("factorType", "string", false, "totp, push or passkeys")];
+
+const fn factor(kind: &'static str, description: &'static str) -> Told {
+    Told { kind, schema: "AccountSecurity.VerifyFactor", description, members: FACTOR }
+}
+
+const fn challenge(kind: &'static str, description: &'static str) -> Told {
+    Told { kind, schema: "AccountSecurity.VerifyChallenge", description, members: FACTOR }
+}
+
 const fn event(kind: &'static str, description: &'static str) -> Told {
     Told { kind, schema: SCHEMA, description, members: MEMBERS }
 }
 
 /// What streams are told of, by services that want it (`VerifyEventSubscriptionEnabled`).
-pub static EVENTS: [Told; 7] = [
+/// Then what they are told of factors and challenges, in words of ours: Twilio streams none.
+pub static EVENTS: [Told; 14] = [
     event("accountsecurity.verify.verification.pending", "A verification was begun"),
     event("accountsecurity.verify.verification.approved", "A verification was approved"),
     event("accountsecurity.verify.verification.canceled", "A verification was canceled"),
     event(
-        "accountsecurity.verify.verification.max_attempts_reached",
+        "accountsecurity.verify.verification.max-attempts-reached",
         "The code of a verification was guessed wrong too often",
     ),
     event("accountsecurity.verify.verification.deleted", "A verification went with its service"),
     event("accountsecurity.verify.verification.failed", "No code of a verification arrived"),
     event("accountsecurity.verify.verification.expired", "The time of a verification ran out"),
+    factor("verify.factor.created", "A factor was made, and waits for its first proof"),
+    factor("verify.factor.verified", "A factor was proved for the first time"),
+    factor("verify.factor.deleted", "A factor was deleted"),
+    challenge("verify.challenge.created", "A challenge was put to a factor"),
+    challenge("verify.challenge.notified", "A device should be told of a challenge"),
+    challenge("verify.challenge.approved", "A challenge was approved"),
+    challenge("verify.challenge.denied", "A challenge was denied"),
 ];
 
 /// The same in the ledger alone.
@@ -86,11 +105,11 @@ pub fn note(
 
 /// Tells a service's webhooks that a verification has become something.
 pub fn tell(
-    verify: &Verify,
+    outbox: &Outbox,
     tx: &mut Tx<'_>,
     verification: &Verification,
     status: Status,
-) -> Result<(), Refusal> {
+) -> Result<(), StoreError> {
     let happened = Happened {
         account: verification.account,
         service: verification.service,
@@ -103,7 +122,7 @@ pub fn tell(
         ("verification_status", status.name().to_owned()),
         ("channel", verification.channel.name().to_owned()),
     ];
-    happened.tell(verify, tx, &params)
+    happened.tell(outbox, tx, &params)
 }
 
 /// Something that webhooks of a service are told of.
@@ -124,10 +143,10 @@ impl Happened<'_> {
     /// Writes a delivery for each enabled webhook of the service that wants this kind.
     pub fn tell(
         &self,
-        verify: &Verify,
+        outbox: &Outbox,
         tx: &mut Tx<'_>,
         params: &[(&'static str, String)],
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), StoreError> {
         let of = (self.account, self.service);
         let mut deliveries = Vec::new();
         for webhook in resource::store::list_of(tx, &WEBHOOK, of, &[], None, WEBHOOKS_MAX)? {
@@ -138,9 +157,10 @@ impl Happened<'_> {
                 continue;
             }
             // Deliveries are in order for one object; each webhook has an order of its own.
-            let own = verify.codes.blind(&webhook.sid.bytes, &self.object.to_string());
+            let stream = [webhook.sid.bytes, self.object.bytes].concat();
+            let one = [&stream[..], &self.seq.to_be_bytes(), self.kind.as_bytes()].concat();
             let mut form = vec![
-                ("uuid", AnySid { prefix: *b"EV", bytes: own }.to_string()),
+                ("uuid", AnySid { prefix: *b"EV", bytes: short(&one) }.to_string()),
                 ("type", self.kind.to_owned()),
                 ("account_sid", self.account.to_string()),
                 ("service_sid", service_sid(self.service).to_string()),
@@ -148,22 +168,29 @@ impl Happened<'_> {
             form.extend(params.iter().cloned());
             deliveries.push(NewDelivery {
                 account: self.account,
-                object: AnySid { prefix: *b"YW", bytes: own },
+                object: AnySid { prefix: *b"YW", bytes: short(&stream) },
                 object_seq: self.seq,
                 url: webhook.text("WebhookUrl").to_owned(),
                 params: form,
                 salt: None,
             });
         }
-        Ok(verify.outbox.enqueue(tx, deliveries)?)
+        outbox.enqueue(tx, deliveries)
     }
 }
 
-/// Whether a webhook that wants `wanted` is told of `kind`. `*` is Twilio's: factors and
+/// A name made of names.
+fn short(of: &[u8]) -> [u8; 16] {
+    let mut name = [0; 16];
+    name.copy_from_slice(&digest(&SHA256, of).as_ref()[..16]);
+    name
+}
+
+/// Whether a webhook that wants `wanted` is told of `kind`. `*` is Twilio's: factors and answered
 /// challenges; what we tell besides must be named.
 fn matches(wanted: &str, kind: &str) -> bool {
     match wanted {
-        "*" => !kind.starts_with("verification."),
+        "*" => !kind.starts_with("verification.") && kind != "challenge.notified",
         "verification.*" => kind.starts_with("verification."),
         wanted => wanted == kind,
     }
@@ -195,6 +222,8 @@ mod tests {
     #[test]
     fn a_star_means_what_twilio_means_by_it() {
         assert!(matches("*", "factor.created") && !matches("*", "verification.approved"));
+        assert!(matches("*", "challenge.denied") && !matches("*", "challenge.notified"));
+        assert!(matches("challenge.notified", "challenge.notified"));
         assert!(matches("verification.*", "verification.approved"));
         assert!(!matches("factor.created", "factor.deleted"));
     }
@@ -203,7 +232,8 @@ mod tests {
     fn both_tables_follow_the_statuses() {
         for (index, quiet) in QUIET.iter().enumerate() {
             let status = Status::from_number(index as i64).expect("a status").name();
-            assert!(quiet.ends_with(status) && EVENTS[index].kind.ends_with(quiet), "{quiet}");
+            let streamed = EVENTS[index].kind.replace('-', "_");
+            assert!(quiet.ends_with(status) && streamed.ends_with(quiet), "{quiet}");
         }
     }
 }

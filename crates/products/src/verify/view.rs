@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::verify::model::{
-    Attempt, Kind, Status, Verification, attempt_sid, service_sid, verification_sid,
+    Attempt, Kind, Line, Status, Verification, attempt_sid, service_sid, verification_sid,
 };
 
 /// A verification with its attempts; `root` begins its address.
@@ -28,7 +28,7 @@ pub fn verification(found: &Verification, attempts: &[Attempt], root: &str) -> V
         "channel": found.channel.name(),
         "status": found.status.name(),
         "valid": found.status == Status::Approved,
-        "lookup": {},
+        "lookup": Line::kept(found.lookup.as_ref()).shown.unwrap_or_else(|| json!({})),
         "amount": found.payment.as_ref().map(|(amount, _)| amount),
         "payee": found.payment.as_ref().map(|(_, payee)| payee),
         "send_code_attempts": sends,
@@ -153,6 +153,7 @@ mod tests {
             payment: None,
             locale: "en".to_owned(),
             tags: None,
+            lookup: None,
         };
         let attempt = Attempt {
             sid: [4; 16],

@@ -13,7 +13,7 @@ use crate::resource::{Document, Refusal};
 use crate::verify::channels::{self, Carried, Parcel};
 use crate::verify::guard;
 use crate::verify::model::{
-    Attempt, Kind, Start, Status, Verification, attempt_sid, verification_sid,
+    Attempt, Kind, Line, Start, Status, Verification, attempt_sid, verification_sid,
 };
 use crate::verify::templates::{self, Words};
 use crate::verify::{Verify, code, limits, resources, rules, sms, store, told};
@@ -46,7 +46,10 @@ impl Verify {
         let (amount, payee) = (start.amount.as_deref(), start.payee.as_deref());
         let payment = rules::payment(service.flag("Psd2Enabled"), amount, payee)?;
         let order = service.text("FallbackOrder");
-        let plan = channels::plan(start.channel, order, &self.channels.available())?;
+        let mut plan = channels::plan(start.channel, order, &self.channels.available())?;
+        if start.line.is_landline() && service.flag("SkipSmsToLandlines") {
+            plan = rules::without_texts(plan)?;
+        }
         if let Err(refused) = limits::take(self, tx, &service, &start.limits)? {
             return Ok(Err(refused));
         }
@@ -119,13 +122,14 @@ impl Verify {
             payment,
             locale: locale.to_owned(),
             tags: start.tags.clone(),
+            lookup: start.line.shown.as_ref().map(Value::to_string),
         };
         new.event = told::note(tx, &new, Status::Pending, told::streamed(service))?;
         store::insert(tx, &new)?;
         store::occupy(tx, &new)?;
         let payload = json!({ "verification": verification_sid(sid).to_string() }).to_string();
         job::add(tx, new.account, EXPIRE_JOB, new.expires_at, &payload)?;
-        told::tell(self, tx, &new, Status::Pending)?;
+        told::tell(&self.outbox, tx, &new, Status::Pending)?;
         Ok(new)
     }
 
@@ -294,7 +298,7 @@ impl Verify {
             guard::converted(tx, verification)?;
         }
         let ended = Verification { event, ..verification.clone() };
-        told::tell(self, tx, &ended, status)?;
+        told::tell(&self.outbox, tx, &ended, status)?;
         for attempt in store::attempts_of(tx, verification.sid)? {
             if let Some(channel) = self.channels.find(attempt.channel) {
                 // What is on its way still is redacted by the job that hears of its end.
@@ -409,7 +413,12 @@ impl Verify {
         let first = attempts.first().map_or(failed.channel, |attempt| attempt.channel);
         let tried: Vec<Kind> = attempts.iter().map(|attempt| attempt.channel).collect();
         let order = service.text("FallbackOrder");
-        let next = channels::next(first, order, &self.channels.available(), &tried);
+        let mut there = self.channels.available();
+        let line = Line::kept(verification.lookup.as_ref());
+        if line.is_landline() && service.flag("SkipSmsToLandlines") {
+            there = rules::without_texts(there).unwrap_or_default();
+        }
+        let next = channels::next(first, order, &there, &tried);
         let Some(next) = next.filter(|_| rules::send_again(&verification).is_ok()) else {
             return Ok(());
         };
@@ -452,6 +461,7 @@ fn again(verification: &Verification, channel: Kind) -> Start {
         risk_check: true,
         tags: None,
         send_digits: None,
+        line: Line::kept(verification.lookup.as_ref()),
     }
 }
 

@@ -13,6 +13,8 @@ mod tests;
 use ::store::{StoreError, Tx};
 use base::{AccountSid, ApiError, Sid};
 
+use crate::accounts::{geo, safe_list};
+use crate::lookup::model::LineType;
 use crate::resource::{self, Document};
 use crate::verify::model::{Start, Verification};
 use crate::verify::resources::SAFE_NUMBER;
@@ -38,6 +40,8 @@ pub fn ask(
     let mut denied = service.text("CountriesDenied").split(',').map(str::trim);
     let decision = if denied.any(|country| country == facts.country) {
         Decision::block("country_denied", "the service denies this country")
+    } else if is_off(verify, tx, account, &facts.number)? {
+        Decision::block("geo_permission", "the account's permissions deny this country")
     } else if is_safe(tx, account, &facts.number)? {
         Decision::pass("safe_list", "the number is on the safe list")
     } else if !start.risk_check {
@@ -70,8 +74,9 @@ pub fn ask(
 fn refusal(decision: &Decision) -> Result<(), ApiError> {
     match decision.rule {
         _ if decision.allowed => Ok(()),
-        "country_denied" => {
-            let text = "The destination's country is blocked by the service's permissions";
+        "country_denied" | "geo_permission" => {
+            let whose = if decision.rule == "country_denied" { "service" } else { "account" };
+            let text = format!("The destination's country is blocked by the {whose}'s permissions");
             Err(ApiError::new(COUNTRY_BLOCKED, text))
         }
         rule => {
@@ -114,7 +119,19 @@ pub fn converted(tx: &mut Tx<'_>, verification: &Verification) -> Result<(), Sto
 }
 
 fn is_safe(tx: &mut Tx<'_>, account: AccountSid, number: &str) -> Result<bool, StoreError> {
-    resource::store::has(tx, &SAFE_NUMBER, account, "PhoneNumber", number)
+    let own = resource::store::has(tx, &SAFE_NUMBER, account, "PhoneNumber", number)?;
+    Ok(own || safe_list::vouched(tx, account, number)?)
+}
+
+/// Whether the account's texts may not go to a number's country.
+fn is_off(
+    verify: &Verify,
+    tx: &mut Tx<'_>,
+    account: AccountSid,
+    number: &str,
+) -> Result<bool, StoreError> {
+    let said = geo::Said::read(tx, account)?;
+    geo::refuses(tx, account, verify.accounts.home(), &said, number)
 }
 
 fn facts_of(verify: &Verify, tx: &Tx<'_>, start: &Start) -> Facts {
@@ -128,5 +145,11 @@ fn facts_of(verify: &Verify, tx: &Tx<'_>, start: &Start) -> Facts {
         country: sms::country_of(&start.target),
         ip: start.device_ip.as_ref().map(|ip| blind(b"ip", ip)),
         device: start.device_hint.as_ref().map(|hint| blind(b"device", hint)),
+        line: start.line.kind.or_else(|| line_of(verify, &start.target)),
     }
+}
+
+/// By the plans, which Lookup remembers: nobody is asked.
+fn line_of(verify: &Verify, number: &str) -> Option<LineType> {
+    verify.lookup.describe(number, None).plan.as_ref().ok()?.line
 }

@@ -66,6 +66,7 @@ pub fn facts_of(decision: &Logged) -> Facts {
         country: decision.country.clone(),
         ip: decision.ip.clone(),
         device: decision.device.clone(),
+        line: rules::line_of(&decision.target),
     }
 }
 
@@ -113,7 +114,10 @@ impl Replay {
         }
         let book = self.books.entry(past.account).or_default();
         let level = self.level.unwrap_or(Level::from_name(&past.level));
-        let asked = !matches!(&*past.rule, "safe_list" | "risk_check_disabled" | "country_denied");
+        let asked = !matches!(
+            &*past.rule,
+            "safe_list" | "risk_check_disabled" | "country_denied" | "geo_permission"
+        );
         let allowed = if asked {
             let Ok(decision) = rules::decide(&self.rules, level, &facts, book);
             *self.by_rule.entry(decision.rule).or_default() += 1;

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use base::Instant;
 use serde::Deserialize;
 
+use crate::lookup::model::LineType;
+use crate::lookup::plan;
+
 /// What a rule counts by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -65,6 +68,10 @@ pub struct Rules {
     pub sequence_max: i64,
     /// What numbers begin with that are dear to reach and seldom people's: `free` counts half.
     pub dear: Vec<String>,
+    /// Kinds of lines that are as dear, by Lookup's names.
+    pub dear_lines: Vec<String>,
+    /// Kinds of lines that anybody may hold a thousand of: `free` counts half.
+    pub cheap_lines: Vec<String>,
 }
 
 impl Default for Rules {
@@ -82,8 +89,19 @@ impl Default for Rules {
             half_life_s: 48 * 60 * 60,
             sequence_max: 3,
             dear: DEAR.map(str::to_owned).to_vec(),
+            dear_lines: [LineType::Premium, LineType::SharedCost].map(named).to_vec(),
+            cheap_lines: vec![named(LineType::NonFixedVoip)],
         }
     }
+}
+
+fn named(line: LineType) -> String {
+    line.name().to_owned()
+}
+
+/// The kind of a number's line as far as its country's plan tells.
+pub fn line_of(number: &str) -> Option<LineType> {
+    plan::describe(number, None).plan.ok()?.line
 }
 
 /// Satellites and worldwide ranges (ITU-T E.164 annex: shared codes of networks).
@@ -168,9 +186,15 @@ pub struct Facts {
     pub ip: Option<String>,
     /// The same.
     pub device: Option<String>,
+    /// The kind of its line, where it is known.
+    pub line: Option<LineType>,
 }
 
 impl Facts {
+    fn is_one_of(&self, lines: &[String]) -> bool {
+        self.line.is_some_and(|line| lines.iter().any(|name| name == line.name()))
+    }
+
     /// The key of a scope, where the request has one.
     pub fn key(&self, scope: Scope) -> Option<String> {
         let without = |digits: usize| {
@@ -238,7 +262,9 @@ pub fn decide<B: Book>(
     if level == Level::Off {
         return Ok(Decision::pass("off", "the service asks no rules"));
     }
-    let dear = rules.dear.iter().any(|range| facts.number.starts_with(range));
+    let dear = facts.is_one_of(&rules.dear_lines)
+        || rules.dear.iter().any(|range| facts.number.starts_with(range));
+    let half = dear || facts.is_one_of(&rules.cheap_lines);
     let mut look = |scope| match facts.key(scope) {
         Some(key) => book.get(scope, &key).map(|tally| tally.aged(facts.now, rules.half_life_s)),
         None => Ok(Tally { at: facts.now, ..Tally::default() }),
@@ -252,7 +278,7 @@ pub fn decide<B: Book>(
     for scope in scopes {
         let tally = look(scope)?;
         let Some(allowance) = rules.allowances.get(&scope) else { continue };
-        let free = if dear { allowance.free / 2.0 } else { allowance.free };
+        let free = if half { allowance.free / 2.0 } else { allowance.free };
         let most = (free + allowance.share * tally.answered) * level.factor();
         // What is a few minutes old counts as a whole one.
         if tally.unanswered() + ALMOST >= most {

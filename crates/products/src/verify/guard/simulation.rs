@@ -163,6 +163,7 @@ pub fn play(seed: u64, rules: &Rules, level: Level) -> Outcome {
         }
         let facts = Facts {
             now,
+            line: rules::line_of(&asked.number),
             number: asked.number,
             country: asked.country.code.to_owned(),
             ip: Some(asked.ip),

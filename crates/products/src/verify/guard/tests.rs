@@ -2,6 +2,7 @@
 
 use base::{AccountSid, Instant, Sid};
 
+use crate::lookup::model::LineType;
 use crate::verify::guard::replay::{self, Replay};
 use crate::verify::guard::rules::{self, Facts, Level, Memory, Rules};
 use crate::verify::guard::simulation::play;
@@ -15,6 +16,7 @@ fn facts(number: &str, at_s: i64) -> Facts {
         country: country.to_owned(),
         ip: None,
         device: None,
+        line: rules::line_of(number),
     }
 }
 
@@ -118,4 +120,21 @@ fn changed_rules_are_played_over_the_past() {
     for bad in ["", "[]", r#"{"allowances":{"rain":{"free":1,"share":1}}}"#, r#"{"x":1}"#] {
         assert!(replay::parse(bad).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn dear_and_cheap_lines_have_half_of_it_and_dear_ones_none_at_the_strictest() {
+    let rules = Rules::default();
+    // 0900 is premium in Germany, 056 anybody's by IP in Britain.
+    let (dear, cheap) = (facts("+499001234567", 0), facts("+445612345678", 0));
+    assert_eq!(dear.line, Some(LineType::Premium));
+    let voip = Facts { line: Some(LineType::NonFixedVoip), ..cheap };
+    let book = &mut Memory::default();
+    assert_eq!(ask(&rules, book, Level::Max, &dear), (false, "dear_range"));
+    let free = |facts: &Facts| {
+        let book = &mut Memory::default();
+        (0..20).take_while(|_| ask(&rules, book, Level::Standard, facts).0).count()
+    };
+    let mobile = Facts { line: Some(LineType::Mobile), ..facts("+447700912345", 0) };
+    assert_eq!((free(&mobile), free(&voip), free(&dear)), (4, 2, 2));
 }

@@ -113,7 +113,7 @@ pub(crate) fn insert_challenge(
     tx: &mut Tx<'_>,
     challenge: &mut Challenge,
 ) -> Result<(), StoreError> {
-    let facts = serde_json::json!({ "factor_type": challenge.kind.name() }).to_string();
+    let facts = serde_json::json!({ "factorType": challenge.kind.name() }).to_string();
     let of = (challenge.account, AnySid::from(challenge.sid));
     challenge.event = emit(tx, of.0, of.1, (0, 0), "verify.challenge.created", &facts)?;
     let (entity, factor) = (challenge.entity.map(Sid::bytes), challenge.factor.map(Sid::bytes));
@@ -152,7 +152,8 @@ pub(crate) fn save_challenge(
 ) -> Result<(), StoreError> {
     if let Some(kind) = kind {
         let of = (challenge.account, AnySid::from(challenge.sid));
-        challenge.event = emit(tx, of.0, of.1, challenge.event, kind, "{}")?;
+        let facts = serde_json::json!({ "factorType": challenge.kind.name() }).to_string();
+        challenge.event = emit(tx, of.0, of.1, challenge.event, kind, &facts)?;
         challenge.updated_at = tx.now();
     }
     let (entity, factor) = (challenge.entity.map(Sid::bytes), challenge.factor.map(Sid::bytes));

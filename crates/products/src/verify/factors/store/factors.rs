@@ -111,7 +111,7 @@ pub(crate) fn stale_factors(
 
 /// Writes a new factor; its event is written here.
 pub(crate) fn insert_factor(tx: &mut Tx<'_>, factor: &mut Factor) -> Result<(), StoreError> {
-    let facts = serde_json::json!({ "factor_type": factor.kind.name() }).to_string();
+    let facts = serde_json::json!({ "factorType": factor.kind.name() }).to_string();
     let of = (factor.account, AnySid::from(factor.sid));
     factor.event = emit(tx, of.0, of.1, (0, 0), "verify.factor.created", &facts)?;
     tx.execute(
@@ -153,7 +153,7 @@ pub(crate) fn save_factor(
 ) -> Result<(), StoreError> {
     if let Some(kind) = kind {
         let of = (factor.account, AnySid::from(factor.sid));
-        let facts = serde_json::json!({ "factor_type": factor.kind.name() }).to_string();
+        let facts = serde_json::json!({ "factorType": factor.kind.name() }).to_string();
         factor.event = emit(tx, of.0, of.1, factor.event, kind, &facts)?;
         factor.updated_at = tx.now();
     }
@@ -182,7 +182,8 @@ pub(crate) fn save_factor(
 /// Removes a factor with its challenges; its secret's salt goes with it.
 pub(crate) fn delete_factor(tx: &mut Tx<'_>, factor: &mut Factor) -> Result<(), StoreError> {
     let of = (factor.account, AnySid::from(factor.sid));
-    factor.event = emit(tx, of.0, of.1, factor.event, "verify.factor.deleted", "{}")?;
+    let facts = serde_json::json!({ "factorType": factor.kind.name() }).to_string();
+    factor.event = emit(tx, of.0, of.1, factor.event, "verify.factor.deleted", &facts)?;
     let sid = factor.sid.bytes();
     let (entity, own) = (factor.entity.bytes(), [(&sid).into()]);
     let asked = [(&entity).into(), (&sid).into()];
