@@ -10,8 +10,8 @@ use crate::gateway::{ApiResult, Request, Response};
 
 /// Nothing but the page's own files, and pictures and sound of messages and calls.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-                      img-src 'self' data: blob:; media-src blob:; font-src 'self'; connect-src 'self'; \
-                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+                      img-src 'self' data: blob:; media-src blob:; font-src 'self'; \
+                      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
 /// A file of the page.
 pub(super) async fn file(state: Arc<Console>, request: Request) -> ApiResult {

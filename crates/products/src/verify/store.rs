@@ -8,8 +8,8 @@ use base::{AccountSid, Instant, Sid};
 use crate::verify::model::{Kept, Kind, Status, Verification};
 
 pub use attempts::{
-    Column, Filter, attempt_carried, attempts_of, convert, count_attempts, find_attempt,
-    insert_attempt, list_attempts, update_attempt,
+    Column, Filter, Step, attempt_carried, attempts_of, convert, count_attempts, find_attempt,
+    funnel, insert_attempt, list_attempts, update_attempt,
 };
 
 /// The tables of this product.

@@ -1,7 +1,7 @@
 //! The SQL of attempts.
 
 use ::store::{Query, Row, StoreError, Tx, Value};
-use base::{AccountSid, Instant, Sid};
+use base::{AccountSid, EventSid, Instant, Sid};
 
 use super::kind;
 use crate::verify::model::Attempt;
@@ -214,5 +214,43 @@ fn attempt(row: &Row<'_>) -> Result<Attempt, StoreError> {
         price: row.int(13)?,
         locale: row.text(14)?,
         length: row.int(15)?,
+    })
+}
+
+/// Codes that were sent to one country in one way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// The country.
+    pub country: String,
+    /// The way.
+    pub channel: String,
+    /// All of them.
+    pub sent: i64,
+    /// Receipts say so, or somebody knew the code.
+    pub delivered: i64,
+    /// Somebody knew the code.
+    pub approved: i64,
+}
+
+/// The most used first. A SID begins with its time: the key's own order finds the newest.
+pub fn funnel(
+    query: &mut impl Query,
+    account: AccountSid,
+    since: Option<Instant>,
+) -> Result<Vec<Step>, StoreError> {
+    let sql = "SELECT country, channel, count(*), \
+               count(CASE WHEN converted = 1 OR status IN ('delivered', 'read') THEN 1 END), \
+               count(CASE WHEN converted = 1 THEN 1 END) \
+               FROM verify_attempts WHERE account = ? AND sid >= ? \
+               GROUP BY country, channel ORDER BY count(*) DESC, country, channel";
+    let from = since.map_or([0; 16], |since| EventSid::new(since, [0; 10]).bytes());
+    query.rows(sql, &[(&account.bytes()).into(), (&from).into()], |row| {
+        Ok(Step {
+            country: row.text(0)?,
+            channel: row.text(1)?,
+            sent: row.int(2)?,
+            delivered: row.int(3)?,
+            approved: row.int(4)?,
+        })
     })
 }
