@@ -36,7 +36,7 @@ export async function callsOnThePhones(page) {
   await look(page, 'handset-talks')
   await until('something is heard', async () => (await api('GET', calls)).calls.at(-1).heard_ms > 1500)
   await panel.getByRole('button', { name: 'Key 1' }).click()
-  const heard = panel.getByRole('button', { name: 'What was heard' })
+  const heard = panel.getByRole('button', { name: 'Listen' })
   await heard.click()
   const sound = panel.locator('audio')
   await sound.waitFor()
