@@ -26,7 +26,7 @@ async function look(page, name) {
 export async function callsOnThePhones(page) {
   await visit(page, '/handsets')
   const panel = page.getByRole('region', { name: `Calls of ${caller}` })
-  await panel.getByText('No calls yet').waitFor()
+  await panel.getByRole('button', { name: 'Call', exact: true }).waitFor()
   const Twiml = '<Response><Gather numDigits="1" timeout="30"><Say>press one</Say></Gather></Response>'
   const made = await api('POST', `/2010-04-01/Accounts/${sid}/Calls.json`, { To: caller, From: own, Twiml, Record: 'true' })
   await panel.getByRole('button', { name: 'Answer' }).waitFor()
@@ -36,7 +36,7 @@ export async function callsOnThePhones(page) {
   await look(page, 'handset-talks')
   await until('something is heard', async () => (await api('GET', calls)).calls.at(-1).heard_ms > 1500)
   await panel.getByRole('button', { name: 'Key 1' }).click()
-  const heard = panel.getByRole('button', { name: 'What was heard' })
+  const heard = panel.getByRole('button', { name: 'Listen' })
   await heard.click()
   const sound = panel.locator('audio')
   await sound.waitFor()
