@@ -81,6 +81,8 @@ pub enum Told {
     Queued(Box<CallRecord>, Box<Plan>),
     /// Tell when everything that was said before is on disk.
     Settle(oneshot::Sender<()>),
+    /// A conference was made for a call that was not made after all.
+    Unpromised(AccountSid, ConferenceSid),
     /// A phone of `dev` listens here: numbers without a carrier ring there.
     Handsets(sip::message::Uri),
 }
@@ -307,6 +309,7 @@ impl Edge {
                 self.pace.queue(*record, *plan);
             }
             Told::Settle(settled) => self.settle(settled),
+            Told::Unpromised(account, conference) => self.unpromised(account, conference),
             Told::Handsets(uri) => self.handsets = Some(uri),
         }
     }

@@ -229,3 +229,6 @@ impl Machine for Engine {
         self.wakes.next()
     }
 }
+
+#[cfg(test)]
+mod tests;
