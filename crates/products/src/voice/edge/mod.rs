@@ -35,7 +35,7 @@ use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::ask::Asker;
 
 pub use prompts::Voices;
-pub use recordings::blob as recording_blob;
+pub use recordings::{blob as recording_blob, file as recording_file};
 pub use settings::{SETTINGS, Settings};
 
 /// How often it is noted that calls live.
