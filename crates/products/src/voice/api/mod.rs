@@ -1,4 +1,4 @@
-//! Calls over HTTP: the only place that knows Twilio's casing.
+//! Calls, recordings, queues and conferences over HTTP: the only place that knows Twilio's casing.
 
 mod calls;
 mod conferences;

@@ -1,3 +1,5 @@
+//! Conferences.
+
 use super::*;
 use media::Command;
 

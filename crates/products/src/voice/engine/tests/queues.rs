@@ -1,3 +1,5 @@
+//! Queues.
+
 use std::time::Duration;
 
 use super::*;
