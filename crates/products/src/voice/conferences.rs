@@ -203,7 +203,9 @@ pub fn follow(tx: &mut Tx<'_>, context: &Context, news: &Conferenced) -> Result<
         });
         let (account, sid) = (news.account, news.conference);
         let mut conference = open(tx, &context.node, account, sid, name)?;
-        conference.status = Status::Init;
+        // Who was promised to one that is over opens it again.
+        (conference.status, conference.reason) = (Status::Init, None);
+        conference.ended_by = None;
         (conference.region, conference.callback) = (region.clone(), callback);
         return sql::update(tx, &mut conference);
     }

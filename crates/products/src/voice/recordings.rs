@@ -6,9 +6,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use crate::voice::model::RecordPlan;
 use crate::voice::params::Form;
 
-pub use crate::voice::store::recordings::{
-    Filter, begin, end, find, list, named, open_on, set_status,
-};
+pub use crate::voice::store::recordings::{Filter, begin, end, find, list, open_on, set_status};
 
 /// Where a recording is in its life. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

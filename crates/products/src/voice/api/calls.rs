@@ -180,7 +180,7 @@ pub(super) fn hook_of(
     Ok(Some(Hook { url: text.to_owned(), get }))
 }
 
-fn callback_of(form: &Params) -> Result<Option<StatusCallback>, ApiError> {
+pub(super) fn callback_of(form: &Params) -> Result<Option<StatusCallback>, ApiError> {
     let Some(hook) = hook_of(form, "StatusCallback", "StatusCallbackMethod", BAD_CALLBACK)? else {
         return Ok(None);
     };
@@ -204,7 +204,7 @@ fn callback_of(form: &Params) -> Result<Option<StatusCallback>, ApiError> {
     Ok(Some(StatusCallback { hook, events }))
 }
 
-fn digits(text: &str) -> Result<String, ApiError> {
+pub(super) fn digits(text: &str) -> Result<String, ApiError> {
     match rules::are_digits(text) {
         true => Ok(text.to_owned()),
         false => {
@@ -214,14 +214,14 @@ fn digits(text: &str) -> Result<String, ApiError> {
     }
 }
 
-fn seconds(form: &Params, name: &str, most: u32) -> Result<Option<u32>, ApiError> {
+pub(super) fn seconds(form: &Params, name: &str, most: u32) -> Result<Option<u32>, ApiError> {
     let Some(text) = given(form, name) else { return Ok(None) };
     let parsed = text.parse::<u32>().ok().filter(|seconds| (1..=most).contains(seconds));
     let bad = || ApiError::new(BAD_TIMEOUT, format!("{name} must be seconds from 1 to {most}"));
     parsed.map(Some).ok_or_else(bad)
 }
 
-fn sip_auth(form: &Params) -> Result<Option<(String, String)>, ApiError> {
+pub(super) fn sip_auth(form: &Params) -> Result<Option<(String, String)>, ApiError> {
     match (given(form, "SipAuthUsername"), given(form, "SipAuthPassword")) {
         (None, _) => Ok(None),
         (Some(_), None) => {
@@ -312,10 +312,10 @@ fn filter_of(query: &Params) -> Result<Filter, ApiError> {
     })
 }
 
-type Range = (Option<Instant>, Option<Instant>);
+pub(super) type Range = (Option<Instant>, Option<Instant>);
 
 /// A day, or what lies between two of them.
-fn range(query: &Params, name: &str) -> Result<Range, ApiError> {
+pub(super) fn range(query: &Params, name: &str) -> Result<Range, ApiError> {
     let (day, after, before) = (name.to_owned(), format!("{name}>"), format!("{name}<"));
     let mut range = (None, None);
     if let Some(text) = given(query, &day) {

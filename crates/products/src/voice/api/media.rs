@@ -1,13 +1,12 @@
 //! The audio of recordings.
 
-use base::{ApiError, ObjectKey};
 use bytes::Bytes;
 use http::StatusCode;
 
 use crate::accounts::store_error;
 use crate::gateway::{ApiResult, Call, Response};
 use crate::voice::Voice;
-use crate::voice::edge::recording_blob;
+use crate::voice::edge::recording_file;
 use crate::voice::recordings::{Recording, Status};
 
 /// The file, or the part that is asked for (RFC 9110 §14.2; a single range).
@@ -15,7 +14,7 @@ pub(super) async fn wav(voice: &Voice, call: &Call, recording: &Recording) -> Ap
     if recording.status != Status::Completed {
         return Err(call.request.not_found());
     }
-    let content = content(voice, recording).await?;
+    let content = recording_file(voice.shared(), recording).await.map_err(store_error)?;
     let whole = content.len();
     let range = call.request.header("range").map(|text| range(text, whole));
     let response = match range {
@@ -31,16 +30,6 @@ pub(super) async fn wav(voice: &Voice, call: &Call, recording: &Recording) -> Ap
         }
     };
     Ok(response.with("accept-ranges", "bytes").with("cache-control", "private, max-age=3600"))
-}
-
-/// The file of a recording, opened.
-async fn content(voice: &Voice, recording: &Recording) -> Result<Bytes, ApiError> {
-    let shared = voice.shared();
-    let blob = recording_blob(recording.account, recording.sid, "recording.wav");
-    let sealed = shared.blobs.get(&blob.map_err(store_error)?).await.map_err(store_error)?;
-    let key = ObjectKey::derive(&shared.master, &recording.salt);
-    let opened = key.open(&sealed).map_err(|_| ApiError::internal())?;
-    Ok(opened.into())
 }
 
 /// What a `Range` asks for.

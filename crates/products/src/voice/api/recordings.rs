@@ -3,27 +3,26 @@
 //! address's business.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use ::store::{StoreError, Tx};
 use base::{AccountSid, ApiError, CallSid, ConferenceSid, Params, RecordingSid, code};
 use http::Method;
 
 use crate::accounts::{Permission, Verb, store_error};
-use crate::gateway::dates::{day_end, instant};
 use crate::gateway::page::{Paging, v2010};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::voice::Voice;
-use crate::voice::api::calls::{given, record_plan};
+use crate::voice::api::calls::{given, range, record_plan};
 use crate::voice::api::{media, view};
 use crate::voice::edge::recording_blob;
-use crate::voice::engine::{Order, RecordingSource};
+use crate::voice::engine::{Input, Order, RecordingSource, RoomOrder};
 use crate::voice::model::{CallKey, CallRecord, Status as CallStatus};
 use crate::voice::recordings::{self, Filter, New, Recording, Status};
 use crate::voice::store;
 
 const ACCOUNT: &str = "/2010-04-01/Accounts/{AccountSid}/Recordings";
 const CALL: &str = "/2010-04-01/Accounts/{AccountSid}/Calls/{CallSid}/Recordings";
+const CONFERENCE: &str = "/2010-04-01/Accounts/{AccountSid}/Conferences/{ConferenceSid}/Recordings";
 
 /// The state of the call or recording does not allow it.
 const WRONG_STATE: u32 = 21220;
@@ -31,10 +30,18 @@ const WRONG_STATE: u32 = 21220;
 /// What stands for the recording that runs.
 const CURRENT: &str = "Twilio.CURRENT";
 
+/// So many of the newest recordings are looked at for it.
+const CURRENT_MAX: u32 = 50;
+
 pub(super) fn routes(routes: &mut Routes, voice: &Arc<Voice>) {
     type Handler = fn(Arc<Voice>, Call) -> Answering;
     let (account, call) = (format!("{ACCOUNT}/{{Sid}}"), format!("{CALL}/{{Sid}}"));
-    let list: [(Method, &str, Verb, Handler); 8] = [
+    let conference = format!("{CONFERENCE}/{{Sid}}");
+    let list: [(Method, &str, Verb, Handler); 12] = [
+        (Method::GET, CONFERENCE, Verb::List, |s, c| Box::pin(list(s, c))),
+        (Method::GET, &conference, Verb::Read, |s, c| Box::pin(fetch(s, c))),
+        (Method::POST, &conference, Verb::Update, |s, c| Box::pin(update(s, c))),
+        (Method::DELETE, &conference, Verb::Delete, |s, c| Box::pin(delete(s, c))),
         (Method::GET, ACCOUNT, Verb::List, |s, c| Box::pin(list(s, c))),
         (Method::GET, &account, Verb::Read, |s, c| Box::pin(fetch(s, c))),
         (Method::DELETE, &account, Verb::Delete, |s, c| Box::pin(delete(s, c))),
@@ -114,9 +121,16 @@ async fn find(voice: &Voice, call: &Call) -> Result<(Recording, Option<String>),
     let (scope, account) = (Scope::of(call)?, call.caller.account_sid());
     let segment = call.request.segment("Sid");
     if segment == CURRENT {
-        let sid = scope.call.ok_or_else(|| call.request.not_found())?;
-        let read = voice.shared().store.read(move |reader| recordings::named(reader, account, sid));
-        let found = read.await.map_err(store_error)?.pop();
+        if scope.call.is_none() && scope.conference.is_none() {
+            return Err(call.request.not_found());
+        }
+        let filter = Filter { call: scope.call, conference: scope.conference, ..Filter::default() };
+        let read = voice
+            .shared()
+            .store
+            .read(move |reader| recordings::list(reader, account, &filter, None, CURRENT_MAX));
+        let runs = |one: &Recording| matches!(one.status, Status::InProgress | Status::Paused);
+        let found = read.await.map_err(store_error)?.into_iter().find(runs);
         return found.map(|one| (one, None)).ok_or_else(|| call.request.not_found());
     }
     let (name, ending) = match segment.split_once('.') {
@@ -173,6 +187,11 @@ async fn list(voice: Arc<Voice>, call: Call) -> ApiResult {
         {
             return Ok::<_, StoreError>(None);
         }
+        if let Some(sid) = scope.conference
+            && store::conferences::find(reader, account, sid)?.is_none()
+        {
+            return Ok(None);
+        }
         recordings::list(reader, account, &filter, cursor, limit).map(Some)
     });
     let found = read.await.map_err(store_error)?.ok_or_else(|| call.request.not_found())?;
@@ -190,17 +209,7 @@ fn filter_of(query: &Params, scope: Scope) -> Result<Filter, ApiError> {
     let conference = sid("ConferenceSid")
         .map(|text| text.parse().map_err(|_| bad("ConferenceSid")))
         .transpose()?;
-    let mut created = (None, None);
-    if let Some(text) = given(query, "DateCreated") {
-        let at = instant("DateCreated", text)?.start_of_day();
-        created = (Some(at), Some(at + Duration::from_secs(24 * 60 * 60)));
-    }
-    if let Some(text) = given(query, "DateCreated>") {
-        created.0 = Some(instant("DateCreated>", text)?);
-    }
-    if let Some(text) = given(query, "DateCreated<") {
-        created.1 = Some(day_end("DateCreated<", text)?);
-    }
+    let created = range(query, "DateCreated")?;
     Ok(Filter {
         call: scope.call.or(call),
         conference: scope.conference.or(conference),
@@ -215,6 +224,24 @@ enum Wanted {
     Pause { skip: bool },
     Resume,
     Stop,
+}
+
+impl Wanted {
+    fn of_call(self, name: ::media::RecordingId) -> Order {
+        match self {
+            Self::Pause { skip } => Order::PauseRecording(name, skip),
+            Self::Resume => Order::ResumeRecording(name),
+            Self::Stop => Order::StopRecording(name),
+        }
+    }
+
+    fn of_conference(self, name: ::media::RecordingId) -> RoomOrder {
+        match self {
+            Self::Pause { skip } => RoomOrder::PauseRecording(name, skip),
+            Self::Resume => RoomOrder::ResumeRecording(name),
+            Self::Stop => RoomOrder::StopRecording(name),
+        }
+    }
 }
 
 fn wanted(form: &Params) -> Result<Wanted, ApiError> {
@@ -240,10 +267,10 @@ async fn update(voice: Arc<Voice>, call: Call) -> ApiResult {
     if !matches!(recording.status, Status::InProgress | Status::Paused) {
         return Err(over());
     }
-    let (order, status) = match wanted {
-        Wanted::Pause { skip } => (Order::PauseRecording(name, skip), Some(Status::Paused)),
-        Wanted::Resume => (Order::ResumeRecording(name), Some(Status::InProgress)),
-        Wanted::Stop => (Order::StopRecording(name), None),
+    let status = match wanted {
+        Wanted::Pause { .. } => Some(Status::Paused),
+        Wanted::Resume => Some(Status::InProgress),
+        Wanted::Stop => None,
     };
     if let Some(status) = status {
         let (account, sid) = (recording.account, recording.sid);
@@ -256,8 +283,11 @@ async fn update(voice: Arc<Voice>, call: Call) -> ApiResult {
     }
     let told = (wanted == Wanted::Stop).then_some("stopped");
     if let Some(sid) = recording.call {
-        voice.desk().order(sid, order);
+        voice.desk().order(sid, wanted.of_call(name));
         return Ok(Response::ok(&view::call_recording(&recording, told)));
+    }
+    if let Some(sid) = recording.conference {
+        voice.desk().input(Input::Conference(sid, wanted.of_conference(name)));
     }
     Ok(Response::ok(&view::conference_recording(&recording, told)))
 }

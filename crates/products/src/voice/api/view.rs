@@ -1,9 +1,10 @@
-//! Calls and recordings in Twilio's shape.
+//! Calls, recordings and conferences in Twilio's shape.
 
 use base::Currency;
 use serde_json::{Value, json};
 
 use crate::numbers::store::national;
+use crate::voice::conferences::{Conference, Seated};
 use crate::voice::model::CallRecord;
 use crate::voice::recordings::{Recording, Status};
 
@@ -113,4 +114,51 @@ pub(super) fn conference_recording(recording: &Recording, told: Option<&str>) ->
         json["status"] = told.into();
     }
     json
+}
+
+/// A conference.
+pub(super) fn conference(conference: &Conference) -> Value {
+    let (account, sid) = (conference.account, conference.sid);
+    let uri = format!("/2010-04-01/Accounts/{account}/Conferences/{sid}");
+    json!({
+        "sid": sid.to_string(),
+        "account_sid": account.to_string(),
+        "api_version": "2010-04-01",
+        "date_created": conference.created_at.to_rfc2822(),
+        "date_updated": conference.updated_at.to_rfc2822(),
+        "friendly_name": conference.name,
+        "region": conference.region.as_deref().unwrap_or("us1"),
+        "status": conference.status.name(),
+        "reason_conference_ended": conference.reason,
+        "call_sid_ending_conference": conference.ended_by.map(|sid| sid.to_string()),
+        "uri": format!("{uri}.json"),
+        "subresource_uris": {
+            "participants": format!("{uri}/Participants.json"),
+            "recordings": format!("{uri}/Recordings.json"),
+        },
+    })
+}
+
+/// A participant of a conference; `status` is `connected`, or how far its call is.
+pub(super) fn participant(conference: &Conference, seated: &Seated, status: &str) -> Value {
+    let (account, sid) = (conference.account, conference.sid);
+    let of = &seated.participant;
+    let uri = format!("/2010-04-01/Accounts/{account}/Conferences/{sid}/Participants/{}", of.call);
+    json!({
+        "account_sid": account.to_string(),
+        "call_sid": of.call.to_string(),
+        "label": of.label,
+        "conference_sid": sid.to_string(),
+        "date_created": seated.created_at.to_rfc2822(),
+        "date_updated": seated.updated_at.to_rfc2822(),
+        "muted": of.muted,
+        "hold": of.hold,
+        "coaching": of.coaches.is_some(),
+        "call_sid_to_coach": of.coaches.map(|sid| sid.to_string()),
+        "start_conference_on_enter": of.start_on_enter,
+        "end_conference_on_exit": of.end_on_exit,
+        "status": status,
+        "queue_time": "0",
+        "uri": format!("{uri}.json"),
+    })
 }

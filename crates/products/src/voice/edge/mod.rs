@@ -37,7 +37,7 @@ use crate::webhooks::ask::Asker;
 
 pub use prompts::Voices;
 pub(in crate::voice) use prompts::fetched;
-pub use recordings::blob as recording_blob;
+pub use recordings::{blob as recording_blob, file as recording_file};
 pub use settings::{SETTINGS, Settings};
 
 /// How often it is noted that calls live.
@@ -85,6 +85,8 @@ pub enum Told {
     Queued(Box<CallRecord>, Box<Plan>),
     /// Tell when everything that was said before is on disk.
     Settle(oneshot::Sender<()>),
+    /// A conference was made for a call that was not made after all.
+    Unpromised(AccountSid, ConferenceSid),
 }
 
 /// The way to the task.
@@ -338,6 +340,7 @@ impl Edge {
                 self.pace.queue(*record, *plan);
             }
             Told::Settle(settled) => self.settle(settled),
+            Told::Unpromised(account, conference) => self.unpromised(account, conference),
         }
     }
 

@@ -12,6 +12,7 @@ use speech::{Node, Offline, Synthesizer, Utterance};
 use twiml::voice::{Say, Speech};
 use url::Url;
 
+use crate::voice::edge::recordings::at_address;
 use crate::voice::edge::{Edge, Shared};
 use crate::voice::engine::{Input, Ticket};
 use crate::voice::model::CallKey;
@@ -182,16 +183,22 @@ pub(in crate::voice) async fn fetched(
         answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     let (content_type, control) = (text(header::CONTENT_TYPE), text(header::CACHE_CONTROL));
-    let body = answer.body.to_vec();
-    let decoded = tokio::task::spawn_blocking(move || {
-        decode::decode(&body, content_type.as_deref(), decode::Limits::default())
-    });
-    let decoded = decoded.await.map_err(|error| (base::code::INTERNAL, error.to_string()))?;
-    let prompt = Arc::new(decoded.map_err(|error| (BAD_AUDIO, error.to_string()))?);
+    let prompt = decoded(answer.body.to_vec(), content_type).await?;
     if control.is_some_and(|control| control.contains("max-age") && !control.contains("no-")) {
         shared.voices.kept().put(url.to_owned(), &prompt);
     }
     Ok(prompt)
+}
+
+async fn decoded(
+    body: Vec<u8>,
+    content_type: Option<String>,
+) -> Result<Arc<Prompt>, (u32, String)> {
+    let decoded = tokio::task::spawn_blocking(move || {
+        decode::decode(&body, content_type.as_deref(), decode::Limits::default())
+    });
+    let decoded = decoded.await.map_err(|error| (base::code::INTERNAL, error.to_string()))?;
+    Ok(Arc::new(decoded.map_err(|error| (BAD_AUDIO, error.to_string()))?))
 }
 
 impl Edge {
@@ -208,7 +215,11 @@ impl Edge {
     pub(super) fn load(&self, call: CallKey, ticket: Ticket, url: String) {
         let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
         tokio::spawn(async move {
-            let result = fetched(&shared, &url).await;
+            let result = match at_address(&shared, call.account, &url).await {
+                Ok(Some(file)) => decoded(file.to_vec(), None).await,
+                Ok(None) => fetched(&shared, &url).await,
+                Err(error) => Err((base::code::INTERNAL, error.to_string())),
+            };
             desk.input(Input::Prompt { call: call.sid, ticket, result });
         });
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use ::store::{BlobKey, StoreError, Tx};
 use base::{AccountSid, ObjectKey, RecordingSid};
+use bytes::Bytes;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use twiml::voice;
 
@@ -168,6 +169,33 @@ async fn finish(
         shared.blobs.delete(&part_key(recording, number)?).await?;
     }
     Ok(())
+}
+
+/// The file of a recording that is completed, opened.
+pub async fn file(shared: &Shared, recording: &Recording) -> Result<Bytes, StoreError> {
+    let whole = blob(recording.account, recording.sid, "recording.wav")?;
+    let sealed = shared.blobs.get(&whole).await?;
+    let key = ObjectKey::derive(&shared.master, &recording.salt);
+    let opened = key.open(&sealed).map_err(|_| StoreError::Corrupt("a recording"))?;
+    Ok(opened.into())
+}
+
+/// The file behind an address of ours, if the account may hear it: its own documents need no
+/// credentials for its own recordings.
+pub(super) async fn at_address(
+    shared: &Shared,
+    account: AccountSid,
+    url: &str,
+) -> Result<Option<Bytes>, StoreError> {
+    let ours = format!("{}/2010-04-01/Accounts/{account}/Recordings/", shared.public_url);
+    let Some(name) = url.strip_prefix(&ours) else { return Ok(None) };
+    let name = [".wav", ".mp3"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name);
+    let Ok(sid) = name.parse() else { return Ok(None) };
+    let read = shared.store.read(move |reader| recordings::find(reader, account, sid)).await?;
+    match read.filter(|recording| recording.status == Status::Completed) {
+        Some(recording) => file(shared, &recording).await.map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Ends a recording that never began.

@@ -90,10 +90,15 @@ impl Edge {
         }
     }
 
-    /// A call is over; a conference that nobody else was promised to, and nobody came into, is so
-    /// too.
+    /// A call is over, and comes into no conference any more.
     pub(super) fn promise_over(&mut self, call: CallSid) {
-        let Some((account, conference)) = self.promises.remove(&call) else { return };
+        if let Some((account, conference)) = self.promises.remove(&call) {
+            self.unpromised(account, conference);
+        }
+    }
+
+    /// A conference is over, unless somebody is in it or will be.
+    pub(super) fn unpromised(&self, account: AccountSid, conference: ConferenceSid) {
         let others = self.promises.values().any(|(_, other)| *other == conference);
         if !others && !self.engine.has_room(conference) {
             self.write(Write::Abandoned(account, conference));

@@ -5,7 +5,6 @@ use base::{CallSid, ConferenceSid};
 use twiml::Problem;
 use twiml::voice::{self, Mode};
 
-use crate::voice::engine::conference::Seat;
 use crate::voice::engine::live::Runner;
 use crate::voice::engine::{Announced, Engine, Output, Step};
 
@@ -112,8 +111,8 @@ impl Engine {
     /// One who waited before something was announced to it waits on.
     fn wait_on(&mut self, call: CallSid) {
         let seat = self.calls.get(&call).and_then(|live| live.seat.as_ref());
-        let waits = |seat: &&Box<Seat>| seat.hold || seat.waits;
-        if let Some(wait) = seat.filter(waits).map(|seat| Self::wait_of(seat, None)) {
+        let waits = seat.filter(|seat| seat.hold || seat.waits);
+        if let Some(wait) = waits.map(|seat| Self::wait_of(seat, None)) {
             self.begin_wait(call, &wait, Mode::ConferenceWait);
         }
     }

@@ -233,3 +233,6 @@ impl Machine for Engine {
         self.wakes.next()
     }
 }
+
+#[cfg(test)]
+mod tests;

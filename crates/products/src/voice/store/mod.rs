@@ -17,3 +17,6 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "voice/4", sql: conferences::TABLES },
     Migration { name: "voice/5", sql: queues::TABLES },
 ];
+
+#[cfg(test)]
+mod tests;

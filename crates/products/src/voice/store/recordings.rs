@@ -181,18 +181,6 @@ pub fn open_on(query: &mut impl Query, node: &str) -> Result<Vec<Recording>, Sto
     query.rows(&sql, &[node.into()], from_row)
 }
 
-/// A call's recordings that run, oldest first.
-pub fn named(
-    query: &mut impl Query,
-    account: AccountSid,
-    call: CallSid,
-) -> Result<Vec<Recording>, StoreError> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM recordings WHERE call = ? AND account = ? AND status < 2 ORDER BY sid"
-    );
-    query.rows(&sql, &[(&call.bytes()).into(), (&account.bytes()).into()], from_row)
-}
-
 /// Which recordings a list shows.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
