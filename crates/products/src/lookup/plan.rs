@@ -26,18 +26,10 @@ pub fn describe(asked: &str, country: Option<&str>) -> Description {
 
 fn plan_of(asked: &str, country: Option<&str>) -> Result<Plan, Reason> {
     let digits = normalized(asked)?;
-    // The country says how national numbers are read; it has no say in international ones.
-    let home = match (digits.starts_with('+'), country) {
-        (true, _) => None,
-        (false, given) => Some(id_of(given.unwrap_or(HOME))?),
+    let (code, national, written) = match american(&digits) {
+        Some((national, written)) => (1, national.to_owned(), written),
+        None => read(&digits, country)?,
     };
-    let number = phonenumber::parse(home, &*digits).map_err(|error| match error {
-        ParseError::InvalidCountryCode => Reason::InvalidCountryCode,
-        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => Reason::TooShort,
-        ParseError::TooLong => Reason::TooLong,
-        ParseError::MalformedInteger(_) | ParseError::NoNumber => Reason::NotANumber,
-    })?;
-    let (code, national) = (number.code().value(), number.national().to_string());
     let regions = regions(code);
     let Some((region, line)) = regions.iter().find_map(|region| region.takes(&national)) else {
         return Err(reason(regions, national.len()));
@@ -46,9 +38,34 @@ fn plan_of(asked: &str, country: Option<&str>) -> Result<Plan, Reason> {
         e164: format!("+{code}{national}"),
         country: region.country,
         calling_code: code,
-        national: number.format().mode(Mode::National).to_string(),
+        national: written,
         line,
     })
+}
+
+/// A number of North America: by far the most frequent, and written in one way.
+fn american(digits: &str) -> Option<(&str, String)> {
+    let national = digits.strip_prefix("+1").filter(|national| national.len() == 10)?;
+    let (area, rest) = national.split_at(3);
+    let (exchange, line) = rest.split_at(3);
+    Some((national, format!("({area}) {exchange}-{line}")))
+}
+
+/// The calling code of a number, its national digits, and how people of its country write it.
+fn read(digits: &str, country: Option<&str>) -> Result<(u16, String, String), Reason> {
+    // The country says how national numbers are read; it has no say in international ones.
+    let home = match (digits.starts_with('+'), country) {
+        (true, _) => None,
+        (false, given) => Some(id_of(given.unwrap_or(HOME))?),
+    };
+    let number = phonenumber::parse(home, digits).map_err(|error| match error {
+        ParseError::InvalidCountryCode => Reason::InvalidCountryCode,
+        ParseError::TooShortAfterIdd | ParseError::TooShortNsn => Reason::TooShort,
+        ParseError::TooLong => Reason::TooLong,
+        ParseError::MalformedInteger(_) | ParseError::NoNumber => Reason::NotANumber,
+    })?;
+    let written = number.format().mode(Mode::National).to_string();
+    Ok((number.code().value(), number.national().to_string(), written))
 }
 
 /// Digits alone, with a plus before them where one was: what people put between them goes.
@@ -245,6 +262,16 @@ mod tests {
         let london = describe("020 7765 1182", Some("gb")).plan.expect("a London number");
         assert_eq!(london.e164, "+442077651182");
         assert_eq!(describe("1-800-FLOWERS", None).number(), "+18003569377");
+    }
+
+    #[test]
+    fn north_america_is_read_as_by_the_plans() {
+        for digits in ["+14159929960", "+16137827274", "+18007233456", "+13459492311"] {
+            let (national, written) = american(digits).expect(digits);
+            let expected = Ok((1, national.to_owned(), written));
+            assert_eq!(read(digits, None), expected, "{digits}");
+        }
+        assert_eq!((american("+1415992996"), american("+447772000001")), (None, None));
     }
 
     #[test]
