@@ -48,39 +48,12 @@ pub fn join(
         home: settings.home(mode),
         public_url: public_url.into(),
     });
-    let (messaging, mailboxes) = Messaging::new(messaging::Parts {
-        store: parts.store.clone(),
-        master: Arc::clone(&parts.master),
-        accounts: Arc::clone(&parts.accounts),
-        clock: Arc::clone(&clock),
-        client: Arc::clone(&parts.client),
-        relay: Arc::clone(&parts.relay),
-        blobs: parts.blobs.clone(),
-        context: Arc::clone(&context),
-    });
+    let (messaging, mailboxes) = messaging(parts, &context);
     for (number, carrier) in (0..).map(CarrierId).zip(&carriers) {
         let told = Arc::clone(&messaging);
         carrier.connect(Arc::new(move |events| told.tell(number, events)));
     }
-    let kit = Kit {
-        store: parts.store.clone(),
-        master: Arc::clone(&parts.master),
-        accounts: Arc::clone(&parts.accounts),
-        clock: Arc::clone(&clock),
-        client: Arc::clone(&parts.client),
-        blobs: parts.blobs.clone(),
-        relay: Arc::clone(&parts.relay),
-        live: live.clone(),
-        jobs: jobs.clone(),
-        hooks: hooks.clone(),
-        messaging: Arc::clone(&messaging),
-        public_url: public_url.into(),
-        node: secrets::node(&settings.data)?.into(),
-        dev: mode == Mode::Dev,
-        carriers: settings.carriers.clone(),
-        settings: settings.products.0.clone(),
-        random: secrets::random,
-    };
+    let kit = kit(parts, settings, mode, public_url, live, (&jobs, &hooks, &messaging))?;
     let mut installed = registry::install(&kit).map_err(StartError::Setting)?;
     let routes = &mut installed.routes;
     health::routes(routes, &Arc::new(parts.store.clone()));
@@ -120,6 +93,50 @@ pub fn join(
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
     Ok((installed.routes, carriers))
+}
+
+/// Messaging, and the mailboxes of its dispatchers.
+fn messaging(parts: &Parts, context: &Arc<Context>) -> (Arc<Messaging>, Vec<messaging::Mailbox>) {
+    Messaging::new(messaging::Parts {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        accounts: Arc::clone(&parts.accounts),
+        clock: Arc::clone(&parts.clock) as Arc<dyn Clock>,
+        client: Arc::clone(&parts.client),
+        relay: Arc::clone(&parts.relay),
+        blobs: parts.blobs.clone(),
+        context: Arc::clone(context),
+    })
+}
+
+/// What every product is given.
+fn kit(
+    parts: &Parts,
+    settings: &Settings,
+    mode: Mode,
+    public_url: &str,
+    live: &Live,
+    (jobs, hooks, messaging): (&Jobs, &Webhooks, &Arc<Messaging>),
+) -> Result<Kit, StartError> {
+    Ok(Kit {
+        store: parts.store.clone(),
+        master: Arc::clone(&parts.master),
+        accounts: Arc::clone(&parts.accounts),
+        clock: Arc::clone(&parts.clock) as Arc<dyn Clock>,
+        client: Arc::clone(&parts.client),
+        blobs: parts.blobs.clone(),
+        relay: Arc::clone(&parts.relay),
+        live: live.clone(),
+        jobs: jobs.clone(),
+        hooks: hooks.clone(),
+        messaging: Arc::clone(messaging),
+        public_url: public_url.into(),
+        node: secrets::node(&settings.data)?.into(),
+        dev: mode == Mode::Dev,
+        carriers: settings.carriers.clone(),
+        settings: settings.products.0.clone(),
+        random: secrets::random,
+    })
 }
 
 /// The console, with the page that is in the binary.

@@ -221,12 +221,12 @@ fn told(call: &CallRecord, at: Instant) -> Option<NewDelivery> {
     })
 }
 
+/// A call that waits to be placed, and its sealed plan.
+pub type Waiting = (CallRecord, Option<Vec<u8>>);
+
 /// Ends what a node left open when it was killed: answered calls were over when they were last
 /// seen, others failed. Calls that were still queued are left to be placed.
-pub fn end_orphans(
-    tx: &mut Tx<'_>,
-    context: &Context,
-) -> Result<Vec<(CallRecord, Option<Vec<u8>>)>, StoreError> {
+pub fn end_orphans(tx: &mut Tx<'_>, context: &Context) -> Result<Vec<Waiting>, StoreError> {
     let mut queued = Vec::new();
     for (call, plan, seen_at) in store::live_on(tx, &context.node)? {
         let status = match call.status {

@@ -76,6 +76,7 @@ pub struct Shared {
 }
 
 /// What the task is told besides the engine's inputs.
+#[expect(clippy::large_enum_variant, reason = "handed on at once, never kept in numbers")]
 pub enum Told {
     /// For the engine.
     Input(Input),

@@ -157,9 +157,7 @@ impl Engine {
         };
         let Some(mut hook) = self.refer_hook(parent) else { return refuse(self, 603) };
         let query = |name: &str, value: &str| {
-            let pairs =
-                form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish();
-            pairs
+            form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
         };
         let separator = if hook.url.contains('?') { '&' } else { '?' };
         hook.url =

@@ -136,6 +136,7 @@ pub enum Order {
 
 /// What the engine is told.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "handed on at once, never kept in numbers")]
 pub enum Input {
     /// By SIP.
     Sip(sip::Event),
@@ -228,6 +229,7 @@ pub enum Input {
 
 /// What the engine wants.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "handed on at once, never kept in numbers")]
 pub enum Output {
     /// By SIP.
     Sip(sip::Command),

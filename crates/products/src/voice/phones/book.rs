@@ -30,6 +30,7 @@ const WRONG_STATE: u32 = 21220;
 
 /// What the machine wants.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "handed on at once, never kept in numbers")]
 pub enum Output {
     /// By SIP.
     Sip(sip::Command),

@@ -100,12 +100,12 @@ pub fn find(query: &mut impl Query, key: CallKey) -> Result<Option<CallRecord>, 
     query.row(&sql, &[(&key.account.bytes()).into(), (&key.sid.bytes()).into()], from_row)
 }
 
+/// A call that has not ended, its sealed plan, and when it was last seen alive.
+pub type Left = (CallRecord, Option<Vec<u8>>, Instant);
+
 /// The calls of a node that have not ended, oldest first, with their sealed plans and when they
 /// were last seen alive.
-pub fn live_on(
-    query: &mut impl Query,
-    node: &str,
-) -> Result<Vec<(CallRecord, Option<Vec<u8>>, Instant)>, StoreError> {
+pub fn live_on(query: &mut impl Query, node: &str) -> Result<Vec<Left>, StoreError> {
     let sql = format!(
         "SELECT {COLUMNS}, plan, seen_at FROM calls WHERE node = ? AND ended_at IS NULL \
          ORDER BY sid"

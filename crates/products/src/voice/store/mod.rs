@@ -5,7 +5,7 @@ pub mod conferences;
 pub mod queues;
 pub mod recordings;
 
-pub use calls::{Change, Filter, change, delete, find, insert, list, live_on, seen};
+pub use calls::{Change, Filter, Left, change, delete, find, insert, list, live_on, seen};
 
 use ::store::Migration;
 

@@ -37,7 +37,8 @@ impl World {
     fn bridged(&mut self, a: CallSid, b: CallSid) -> bool {
         let (a, b) = (self.media(a), self.media(b));
         self.outputs().iter().any(|output| {
-            matches!(output, Output::Media(Command::Bridge { a: x, b: y, .. }) if (*x, *y) == (a, b))
+            let wanted = |x: media::LegId, y: media::LegId| (x, y) == (a, b);
+            matches!(output, Output::Media(Command::Bridge { a: x, b: y, .. }) if wanted(*x, *y))
         })
     }
 }
