@@ -46,7 +46,7 @@ refused("DELETE", f"{root}/Messages.json", 405, 20004)
 refused("GET", f"{root}/Messages.json?PageToken=XX", 400, 21481)
 refused("GET", f"{root}/Messages.json?DateSent=yesterday", 400, 20001)
 assert "X-Trunkline-Unimplemented" in refused("GET", f"{root}/Transcriptions.json", 404, 20404).headers
-assert "X-Trunkline-Unimplemented" in refused("GET", "/verify/v2/Services", 404, 20404).headers
+assert "X-Trunkline-Unimplemented" in refused("GET", "/studio/v2/Flows", 404, 20404).headers
 assert "X-Trunkline-Unimplemented" not in refused("GET", f"{root}/Nonsense.json", 404, 20404).headers
 large = requests.post(URL, data=b"Body=" + b"x" * (9 << 20), auth=(ACCOUNT, TOKEN), timeout=30,
                       headers={"Content-Type": "application/x-www-form-urlencoded"})
