@@ -14,20 +14,21 @@ use sip::config::Config;
 use sip::event::{Event, LegId};
 use sip::io::{Hop, Listener};
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 
 pub use listen::{InvalidListen, Listen};
 
 use crate::tls;
 
 /// How the sockets are set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Setup {
     /// Where to listen; port 0 takes a free one.
     pub listen: Vec<Listen>,
     /// What others are told to call, where that is not the bound address.
     pub public: Option<core::net::IpAddr>,
-    /// Certificate and key for `tls:`, as PEM files.
-    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Our certificate, for `tls:`.
+    pub acceptor: Option<TlsAcceptor>,
     /// Authorities to be trusted instead of the public ones: a PEM file.
     pub authorities: Option<PathBuf>,
 }
