@@ -1,7 +1,8 @@
 """A SIP domain made with the official SDK, and softphones (baresip) that register with it, call it and are called."""
 import os
 
-from peer import OURS, Sink, client, wait_for
+import requests
+from peer import ACCOUNT, BASE, OURS, TOKEN, Sink, client, wait_for
 from phones import calls, ended, heard, live, phone, power
 from softphone import Softphone
 from twilio.base.exceptions import TwilioRestException
@@ -130,6 +131,8 @@ bob.stop()
 # A second phone of the same user rings as well; who picks up first has the call.
 waiting = Softphone("alice-2", account("alice", more="answermode=manual"))
 waiting.happened("REGISTER_OK")
+bound = requests.get(f"{BASE}/trunkline/v1/SipPhones", auth=(ACCOUNT, TOKEN), timeout=10).json()["sip_phones"]
+assert [b["address"] for b in bound] == [f"sip:alice@{DOMAIN}"] * 2 and bound[0]["domain_sid"] == domain.sid, bound
 mark = waiting.mark()
 made = api.calls.create(to=f"sip:alice@{DOMAIN}", from_=OURS, twiml="<Response><Pause length='1'/></Response>")
 waiting.happened("CALL_INCOMING", mark)

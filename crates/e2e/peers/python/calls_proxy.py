@@ -1,7 +1,8 @@
 """A carrier behind a proxy (Kamailio) that stays in the way: we register with it, calls go out and come in, and either side hangs up."""
 import os
 
-from peer import OURS, Sink, client, wait_for
+import requests
+from peer import ACCOUNT, BASE, OURS, TOKEN, Sink, client, wait_for
 from phones import ended
 from proxy import Proxy
 from softphone import Softphone
@@ -16,6 +17,8 @@ number.update(voice_url=sink.url + "/voice")
 phone = Softphone("behind", f'<sip:03012345678@127.0.0.1>;regint=0;answermode=auto;catchall=yes;outbound="sip:127.0.0.1:{CARRIER}"')
 proxy = Proxy(CARRIER, SIP, phone.port, os.environ["CARRIER_PASSWORD"])
 wait_for("our registration", lambda: "registered trunk for 600" in proxy.said())
+line = requests.get(f"{BASE}/trunkline/v1/SipCarriers", auth=(ACCOUNT, TOKEN), timeout=10).json()["sip_carriers"][0]
+assert line["up"] and line["registration"] == {"state": "registered", "expires_s": 60}, line
 
 # Out, as the carrier writes numbers; we hang up.
 mark = phone.mark()

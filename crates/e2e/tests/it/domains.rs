@@ -44,9 +44,8 @@ fn registered_phones_outlive_a_kill() {
 fn a_carrier_behind_a_proxy_registers_us_and_takes_calls() {
     let [sip, carrier] = free_ports();
     let listen = format!("udp:127.0.0.1:{sip}");
-    let url = format!(
-        "sip:trunk:CarrierWord42@127.0.0.1:{carrier}?ping=0&register=1&format=national:DE"
-    );
+    let url =
+        format!("sip:trunk:CarrierWord42@127.0.0.1:{carrier}?ping=0&register=1&format=national:DE");
     let settings = [("TRUNKLINE_SIP_LISTEN", &*listen), ("TRUNKLINE_CARRIERS", &*url)];
     let variables =
         [("SIP_PORT", &*sip), ("CARRIER_PORT", &*carrier), ("CARRIER_PASSWORD", "CarrierWord42")];

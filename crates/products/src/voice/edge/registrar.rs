@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use ::store::{StoreError, Tx};
-use base::{AnySid, Instant, Secret};
+use base::{AccountSid, AnySid, Instant, Secret};
 use net::sip::SipHandle;
 use sip::digest::Proof;
 use sip::message::{Address, Method, Request, name};
@@ -31,6 +31,12 @@ impl Bindings {
             known.filter(|bound| bound.domain == domain).map(|it| it.binding.clone()).collect();
         found.sort_by_key(|binding| std::cmp::Reverse(binding.q));
         found
+    }
+
+    /// Every binding at an account's domains, by address.
+    pub fn held_by(&self, account: AccountSid) -> Vec<Bound> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.values().flatten().filter(|bound| bound.account == account).cloned().collect()
     }
 
     fn put(&self, bound: Bound) {
