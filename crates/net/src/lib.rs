@@ -21,3 +21,4 @@ pub use guard::{Guard, InvalidRange};
 pub use proxy::serve_proxy;
 pub use server::{ServerConfig, Service, serve};
 pub use tls::acceptor;
+pub use tokio_rustls::TlsAcceptor;

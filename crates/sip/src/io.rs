@@ -87,8 +87,10 @@ pub struct Query {
     pub host: String,
     /// The port, where one is given: then SRV records don't count.
     pub port: Option<u16>,
-    /// The transport, where one is given or preferred.
+    /// The transport that the address says, or UDP.
     pub transport: Transport,
+    /// Whether the address says it: else records may name another.
+    pub given: bool,
 }
 
 /// What the agent is told.

@@ -132,6 +132,7 @@ fn kit(
         messaging: Arc::clone(messaging),
         public_url: public_url.into(),
         node: secrets::node(&settings.data)?.into(),
+        tls: parts.tls.acceptor.clone(),
         dev: mode == Mode::Dev,
         carriers: settings.carriers.clone(),
         settings: settings.products.0.clone(),

@@ -3,6 +3,7 @@
 mod calls;
 mod console;
 mod crash;
+mod domains;
 mod examples;
 mod factors;
 mod harness;

@@ -18,6 +18,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::Tell;
 use super::listen::Sockets;
+use super::resolve::Names;
 use super::stream::{WRITES_MAX, carry};
 
 /// What arrived and waits for the agent at most; beyond it sockets are not read.
@@ -87,6 +88,7 @@ impl Time {
 struct Driver {
     time: Time,
     tls: TlsConnector,
+    names: Names,
     tell: Tell,
     arrived: mpsc::Sender<Arrived>,
     datagrams: Vec<(FlowId, Arc<UdpSocket>)>,
@@ -99,7 +101,7 @@ struct Driver {
 pub(super) fn start(
     config: Config,
     sockets: Sockets,
-    tls: TlsConnector,
+    (tls, names): (TlsConnector, Names),
     tell: Tell,
     commands: mpsc::UnboundedReceiver<Command>,
     alive: watch::Sender<()>,
@@ -121,6 +123,7 @@ pub(super) fn start(
     let driver = Driver {
         time,
         tls,
+        names,
         tell,
         arrived,
         datagrams,
@@ -314,15 +317,12 @@ impl Driver {
         flow
     }
 
-    /// A and AAAA records, and the system's own names.
     fn resolve(&self, query: Query) {
-        let arrived = self.arrived.clone();
+        let (arrived, names) = (self.arrived.clone(), self.names.clone());
         tokio::spawn(async move {
-            let port = query.port.unwrap_or(query.transport.port());
-            let found = tokio::net::lookup_host((query.host.as_str(), port)).await;
-            let found = found.map(|found| found.map(|at| (query.transport, at)).collect());
+            let found = names.resolve(&query).await;
             // Without a driver there is nobody to tell.
-            let _ = arrived.send(Arrived::Resolved(query.id, found.unwrap_or_default())).await;
+            let _ = arrived.send(Arrived::Resolved(query.id, found)).await;
         });
     }
 }

@@ -2,6 +2,7 @@
 
 mod driver;
 mod listen;
+mod resolve;
 mod stream;
 
 use std::path::PathBuf;
@@ -14,22 +15,26 @@ use sip::config::Config;
 use sip::event::{Event, LegId};
 use sip::io::{Hop, Listener};
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 
 pub use listen::{InvalidListen, Listen};
 
 use crate::tls;
+use resolve::Names;
 
 /// How the sockets are set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Setup {
     /// Where to listen; port 0 takes a free one.
     pub listen: Vec<Listen>,
     /// What others are told to call, where that is not the bound address.
     pub public: Option<core::net::IpAddr>,
-    /// Certificate and key for `tls:`, as PEM files.
-    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Our certificate, for `tls:`.
+    pub acceptor: Option<TlsAcceptor>,
     /// Authorities to be trusted instead of the public ones: a PEM file.
     pub authorities: Option<PathBuf>,
+    /// The server of names, where it is not the system's.
+    pub names: Option<core::net::SocketAddr>,
 }
 
 /// Takes what the agent tells, in order.
@@ -56,13 +61,15 @@ impl SipHandle {
             Some(file) => tls::trusting(file)?,
             None => tls::public(),
         };
+        let [a, b, c, d, e, f, g, h, ..] = seed;
+        let names = Names::new(setup.names, u64::from_le_bytes([a, b, c, d, e, f, g, h]));
         let sockets = listen::open(&setup).await?;
         let listeners: Arc<[Listener]> = sockets.listeners().into();
         let mut config = Config::new(listeners.to_vec(), seed);
         adjust(&mut config);
         let (commands, mailbox) = mpsc::unbounded_channel();
         let (alive, running) = watch::channel(());
-        driver::start(config, sockets, tls, tell, mailbox, alive);
+        driver::start(config, sockets, (tls, names), tell, mailbox, alive);
         Ok(Self { commands, listeners, next_leg: Arc::new(AtomicU64::new(1)), running })
     }
 

@@ -31,9 +31,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("api DELETE /Recordings", "voice"),
     ("api GET /Transcriptions", "voice"),
     ("api DELETE /Transcriptions", "voice"),
-    ("api GET /SIP", "voice"),
-    ("api POST /SIP", "voice"),
-    ("api DELETE /SIP", "voice"),
 ];
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod conferences;
+pub mod domains;
 pub mod edge;
 pub mod engine;
 pub mod model;
@@ -19,17 +20,25 @@ use ::store::{StoreError, Tx};
 use base::ApiError;
 
 use crate::registry::{Kit, Product};
+use crate::resource::Resource;
 use crate::voice::edge::{Desk, Settings, Shared, Told};
 use crate::voice::model::CallRecord;
 use crate::voice::rules::Prices;
 use crate::voice::work::{Context, Draft};
 use crate::webhooks::ask::Asker;
 
+/// Every declared resource of this product.
+static RESOURCES: [&Resource; 11] = {
+    let [a, b, c, d, e, f, g, h, i, j] = domains::RESOURCES;
+    [&queues::QUEUE, a, b, c, d, e, f, g, h, i, j]
+};
+
 /// What this product is.
 pub static PRODUCT: Product = Product {
     name: "voice",
     migrations: &[store::MIGRATIONS],
-    resources: &[&queues::QUEUE],
+    resources: &RESOURCES,
+    closing: &[domains::resources::release_all],
     settings: edge::SETTINGS,
     install: |kit, installed| {
         let settings = Settings::of(kit)?;
@@ -78,6 +87,8 @@ fn shared(kit: &Kit, settings: Settings) -> Shared {
         settings,
         public_url: Arc::clone(&kit.public_url),
         dev: kit.dev,
+        bindings: edge::Bindings::default(),
+        carriers: edge::Lines::default(),
         phones: kit.dev.then(|| phones::Phones::new(Arc::clone(&kit.clock), kit.live.clone())),
     }
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod conferences;
+mod lines;
 mod media;
 mod members;
 mod participants;
@@ -20,6 +21,7 @@ use crate::voice::Voice;
 pub fn routes(routes: &mut Routes, voice: &Arc<Voice>) {
     calls::routes(routes, voice);
     conferences::routes(routes, voice);
+    lines::routes(routes, voice);
     members::routes(routes, voice);
     participants::routes(routes, voice);
     recordings::routes(routes, voice);

@@ -2,11 +2,13 @@
 //! speech, recordings.
 
 mod ask;
+mod lines;
 mod listen;
 mod pace;
-mod place;
+pub(in crate::voice) mod place;
 mod prompts;
 mod recordings;
+mod registrar;
 mod rooms;
 mod screen;
 mod settings;
@@ -35,9 +37,11 @@ use crate::voice::work::{self, Context};
 use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::ask::Asker;
 
+pub use lines::{Line, Lines, Registration};
 pub use prompts::Voices;
 pub(in crate::voice) use prompts::fetched;
 pub use recordings::{blob as recording_blob, file as recording_file};
+pub use registrar::Bindings;
 pub use settings::{SETTINGS, Settings};
 
 /// How often it is noted that calls live.
@@ -73,6 +77,10 @@ pub struct Shared {
     pub dev: bool,
     /// The handsets of `dev`.
     pub phones: Option<Arc<Phones>>,
+    /// Where registered phones are.
+    pub bindings: Bindings,
+    /// How the carriers' ends stand.
+    pub carriers: Lines,
 }
 
 /// What the task is told besides the engine's inputs.
@@ -88,6 +96,8 @@ pub enum Told {
     Settle(oneshot::Sender<()>),
     /// A conference was made for a call that was not made after all.
     Unpromised(AccountSid, ConferenceSid),
+    /// It was found out how a queued call reaches its far end, or that it does not.
+    Reached(Box<CallRecord>, Box<Plan>, Result<place::Way, base::ApiError>),
 }
 
 /// The way to the task.
@@ -249,10 +259,18 @@ impl Edge {
         let settings = &shared.settings;
         let media = Media::start(settings.media())?;
         let told = desk.clone();
+        let (registrar, registering) = unbounded_channel();
         let tell = Box::new(move |events: Vec<sip::Event>| {
-            events.into_iter().for_each(|event| told.input(Input::Sip(event)));
+            for event in events {
+                if registrar::is_ours(&event) {
+                    // Without the task the program ends.
+                    let _ = registrar.send(event);
+                } else {
+                    told.input(Input::Sip(event));
+                }
+            }
         });
-        let (gateways, dev) = (settings.gateways.clone(), shared.dev);
+        let dev = shared.dev;
         let sip = SipHandle::start(
             settings.setup(),
             seed,
@@ -266,8 +284,18 @@ impl Edge {
             tell,
         )
         .await?;
-        let ids = gateways.iter().map(|gateway| gateway.id).collect();
-        sip.send(sip::Command::Gateways(gateways));
+        let ids = settings.gateways().map(|gateway| gateway.id).collect();
+        shared
+            .carriers
+            .begin(settings.carriers.iter().map(|it| (&it.gateway, it.register.is_some())));
+        sip.send(sip::Command::Gateways(settings.gateways().cloned().collect()));
+        for wanted in settings.registrations() {
+            sip.send(sip::Command::Register(Box::new(wanted)));
+        }
+        if let Err(error) = registrar::restore(&shared, &sip).await {
+            tracing::error!(%error, "phones that were registered are not known any more");
+        }
+        tokio::spawn(registrar::run(Arc::clone(&shared), sip.clone(), registering));
         for listener in sip.listeners() {
             let name = listener.transport.as_str();
             tracing::info!("SIP by {name} on {}", listener.bound);
@@ -342,6 +370,7 @@ impl Edge {
             }
             Told::Settle(settled) => self.settle(settled),
             Told::Unpromised(account, conference) => self.unpromised(account, conference),
+            Told::Reached(record, plan, way) => self.reached(*record, *plan, way),
         }
     }
 

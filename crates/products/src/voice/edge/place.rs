@@ -6,7 +6,8 @@ use base::{ApiError, Secret};
 use sip::digest::Credentials;
 use sip::message::Address;
 
-use crate::voice::edge::{Edge, Shared};
+use crate::voice::domains;
+use crate::voice::edge::{Edge, Shared, Told};
 use crate::voice::engine::{Input, Placing, SID_FIELD, Ticket};
 use crate::voice::model::{CallRecord, Plan, Status};
 use crate::voice::rules::{self, Callee};
@@ -16,10 +17,74 @@ use crate::voice::work::{self, Draft};
 /// Nobody can be reached under the address.
 const UNREACHABLE: u32 = 21214;
 
+/// SIP error: whom we dial is not registered.
+const NOT_REGISTERED: u32 = 32009;
+/// A domain of this installation that is another account's can't be dialled.
+const NOT_OUR_DOMAIN: u32 = 13255;
+
+/// The SIP status that stands in the row of a call that can't be placed.
+pub(in crate::voice) fn sip_code(error: &ApiError) -> u16 {
+    if error.code == NOT_REGISTERED { 480 } else { 0 }
+}
+
+/// How a call reaches its far end.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// As its address says.
+    Address,
+    /// By the phones that are registered under it.
+    Phones {
+        /// The name of their domain.
+        domain: String,
+        /// Where they are, the preferred one first; never empty.
+        bindings: Vec<sip::Binding>,
+    },
+}
+
+/// Finds out how an address is reached: one of a SIP domain of ours is a registered phone.
+async fn way(shared: &Shared, record: &CallRecord) -> Result<Way, ApiError> {
+    let Ok(uri) = sip::Uri::parse(&record.to) else { return Ok(Way::Address) };
+    if !record.to.starts_with("sip") {
+        return Ok(Way::Address);
+    }
+    let host = uri.host.clone();
+    let domain = shared.store.read(move |reader| domains::named(reader, &host)).await;
+    let Some(domain) = domain.map_err(crate::accounts::store_error)? else {
+        return Ok(Way::Address);
+    };
+    let host = domain.text("DomainName");
+    if domain.account != record.key.account {
+        let text = format!("{host} is another account's domain: its phones can't be dialled");
+        return Err(ApiError::new(NOT_OUR_DOMAIN, text));
+    }
+    let aor = sip::Uri::sip(uri.user().as_deref(), &uri.host, None).to_string();
+    let mut bindings = shared.bindings.of(&aor, domain.sid);
+    if domain.flag("Secure") {
+        bindings.retain(|binding| binding.hop.transport == sip::io::Transport::Tls);
+    }
+    if bindings.is_empty() {
+        return Err(ApiError::new(NOT_REGISTERED, "No phone is registered under this address"));
+    }
+    Ok(Way::Phones { domain: host.to_owned(), bindings })
+}
+
 impl Edge {
-    /// Places a call that was queued.
+    /// Places a call that was queued, once it is known how.
     pub(super) fn place_queued(&mut self, record: CallRecord, plan: Plan) {
-        match self.invite(&record, &plan, Vec::new()) {
+        if !record.to.starts_with("sip") {
+            return self.reached(record, plan, Ok(Way::Address));
+        }
+        let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
+        tokio::spawn(async move {
+            let way = way(&shared, &record).await;
+            desk.tell(Told::Reached(Box::new(record), Box::new(plan), way));
+        });
+    }
+
+    /// It is known how a queued call reaches its far end, or that it does not.
+    pub(super) fn reached(&mut self, record: CallRecord, plan: Plan, way: Result<Way, ApiError>) {
+        let inviter = self.inviter();
+        match way.and_then(|way| inviter.invite(&record, &plan, Vec::new(), &way)) {
             Ok(invite) => {
                 let placing = Box::new(Placing { record, plan, invite });
                 self.desk.input(Input::Place(placing));
@@ -36,7 +101,7 @@ impl Edge {
         self.problem(record.key, &problem, String::new());
         let at = self.shared.clock.now();
         let (key, status) = (record.key, Status::Failed);
-        self.step(Change { key, status, at, sip_code: 0, price: None });
+        self.step(Change { key, status, at, sip_code: sip_code(error), price: None });
         self.pace.gone(record.key.sid);
         self.promise_over(record.key.sid);
     }
@@ -75,15 +140,6 @@ impl Edge {
             domain: domain.unwrap_or_else(|| "localhost".to_owned()),
         }
     }
-
-    fn invite(
-        &self,
-        record: &CallRecord,
-        plan: &Plan,
-        headers: Vec<(String, String)>,
-    ) -> Result<sip::Invite, ApiError> {
-        self.inviter().invite(record, plan, headers)
-    }
 }
 
 async fn dialled(
@@ -95,12 +151,13 @@ async fn dialled(
     let (context, plan) = (Arc::clone(&shared.context), draft.plan.clone());
     let written = shared.store.write(move |tx| work::accept(tx, &context, &draft)).await;
     let record = written.map_err(crate::accounts::store_error)??;
-    match inviter.invite(&record, &plan, headers) {
+    let way = way(shared, &record).await;
+    match way.and_then(|way| inviter.invite(&record, &plan, headers, &way)) {
         Ok(invite) => Ok(Placing { record, plan, invite }),
         Err(error) => {
             let (at, context) = (shared.clock.now(), Arc::clone(&shared.context));
             let (key, status) = (record.key, Status::Failed);
-            let change = Change { key, status, at, sip_code: 0, price: None };
+            let change = Change { key, status, at, sip_code: sip_code(&error), price: None };
             let ended = shared.store.write(move |tx| work::step(tx, &context, &[change])).await;
             ended.map_err(crate::accounts::store_error)?;
             Err(error)
@@ -121,24 +178,11 @@ impl Inviter {
         record: &CallRecord,
         plan: &Plan,
         headers: Vec<(String, String)>,
+        way: &Way,
     ) -> Result<sip::Invite, ApiError> {
         let unreachable = |text: &str| ApiError::new(UNREACHABLE, text);
         let (target, gateways) = match rules::callee(&record.to)? {
-            Callee::Number(number) => match (&self.handsets, self.gateways.is_empty()) {
-                (_, false) => {
-                    let target = sip::Uri::sip(Some(number.as_str()), "gateway", None);
-                    (target, self.gateways.clone())
-                }
-                (Some(handsets), true) => {
-                    let mut target = handsets.clone();
-                    target.user = Some(number.to_string());
-                    (target, Vec::new())
-                }
-                (None, true) => {
-                    let text = "No carrier takes calls here: set TRUNKLINE_CARRIERS to sip:host";
-                    return Err(unreachable(text));
-                }
-            },
+            Callee::Number(number) => self.to_number(&number)?,
             Callee::Sip(uri) => {
                 let target = sip::Uri::parse(&uri);
                 let target = target.map_err(|_| unreachable("The SIP address can't be read"))?;
@@ -148,10 +192,17 @@ impl Inviter {
                 return Err(unreachable("Clients can't be called on this installation yet"));
             }
         };
-        let from = self.from(record, plan);
+        let host = match way {
+            Way::Address => &self.domain,
+            Way::Phones { domain, .. } => domain,
+        };
+        let from = from(record, plan, host);
         let mut invite = sip::Invite::new(sip::LegId(0), target, from, None);
         invite.gateways = gateways;
         invite.headers = headers;
+        if let Way::Phones { bindings, .. } = way {
+            ring(&mut invite, bindings);
+        }
         if invite.gateways.is_empty() {
             // Carriers have no use for it.
             invite.headers.push((SID_FIELD.to_owned(), record.key.sid.to_string()));
@@ -166,14 +217,44 @@ impl Inviter {
         Ok(invite)
     }
 
-    /// Who calls, as the called party sees it.
-    fn from(&self, record: &CallRecord, plan: &Plan) -> Address {
-        let uri = match sip::Uri::parse(&record.from) {
-            Ok(uri) if record.from.starts_with("sip") => uri,
-            _ => sip::Uri::sip(Some(&record.from), &self.domain, None),
-        };
-        let mut from = Address::new(uri);
-        from.display.clone_from(&plan.caller_name);
-        from
+    /// The carriers, or in `dev` without one a handset.
+    fn to_number(&self, number: &base::E164) -> Result<(sip::Uri, Vec<sip::GatewayId>), ApiError> {
+        match (&self.handsets, self.gateways.is_empty()) {
+            (_, false) => {
+                let target = sip::Uri::sip(Some(number.as_str()), "gateway", None);
+                Ok((target, self.gateways.clone()))
+            }
+            (Some(handsets), true) => {
+                let mut target = handsets.clone();
+                target.user = Some(number.to_string());
+                Ok((target, Vec::new()))
+            }
+            (None, true) => {
+                let text = "No carrier takes calls here: set TRUNKLINE_CARRIERS to sip:host";
+                Err(ApiError::new(UNREACHABLE, text))
+            }
+        }
     }
+}
+
+/// Turns a call to every phone that is bound.
+fn ring(invite: &mut sip::Invite, bindings: &[sip::Binding]) {
+    let Some((first, others)) = bindings.split_first() else { return };
+    let asked = std::mem::replace(&mut invite.target, first.contact.clone());
+    invite.target.headers = asked.headers.clone();
+    invite.to = Some(Address::new(sip::Uri::sip(asked.user().as_deref(), &asked.host, None)));
+    invite.hop = Some(first.hop.clone());
+    let place = |binding: &sip::Binding| (binding.contact.clone(), binding.hop.clone());
+    invite.others = others.iter().map(place).collect();
+}
+
+/// Who calls, as the called party sees it.
+fn from(record: &CallRecord, plan: &Plan, host: &str) -> Address {
+    let uri = match sip::Uri::parse(&record.from) {
+        Ok(uri) if record.from.starts_with("sip") => uri,
+        _ => sip::Uri::sip(Some(&record.from), host, None),
+    };
+    let mut from = Address::new(uri);
+    from.display.clone_from(&plan.caller_name);
+    from
 }

@@ -3,6 +3,7 @@
 use base::{ApiError, CallSid, Instant};
 use twiml::voice::{self, Destination, Dial, DialStatus, Dialled, Endpoint, Id, Input as Told};
 
+use crate::voice::edge::place::sip_code;
 use crate::voice::engine::live::{Effect, Role, Runner};
 use crate::voice::engine::queue::Serving;
 use crate::voice::engine::record::events;
@@ -145,7 +146,7 @@ impl Engine {
                 self.put(Output::Step(change));
             }
             (Err(error), Some(leg)) => {
-                leg.over = Some((Status::Failed, 0));
+                leg.over = Some((Status::Failed, sip_code(&error)));
                 if let Some(live) = self.calls.get(&parent) {
                     let (code, message) = (error.code, error.message.clone());
                     let problem = twiml::Problem { code, message, warning: true };

@@ -93,8 +93,8 @@ impl Engine {
             Runner::Side => Fetching::Side(id),
             Runner::Aside => Fetching::Aside(id),
         };
-        let mut form = params::standing(&live.record, live.record.status);
-        form.extend(live.extra.iter().cloned());
+        more.extend(live.extra.iter().cloned());
+        let form = params::standing(&live.record, live.record.status);
         let (call, hook) = (live.record.key, io::hook(hook));
         self.put(Output::Fetch { call, fetching, hook, form, more });
     }

@@ -2,6 +2,7 @@
 
 mod calls;
 pub mod conferences;
+pub mod domains;
 pub mod queues;
 pub mod recordings;
 
@@ -16,6 +17,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "voice/3", sql: recordings::CONFERENCES },
     Migration { name: "voice/4", sql: conferences::TABLES },
     Migration { name: "voice/5", sql: queues::TABLES },
+    Migration { name: "voice/6", sql: domains::TABLES },
 ];
 
 #[cfg(test)]
