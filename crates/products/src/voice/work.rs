@@ -216,6 +216,7 @@ fn told(call: &CallRecord, at: Instant) -> Option<NewDelivery> {
         object: call.key.sid.into(),
         object_seq: call.event.1,
         url: callback.hook.url.clone(),
+        get: callback.hook.get,
         params: params::progress(call, at),
         salt: Some(call.salt),
     })

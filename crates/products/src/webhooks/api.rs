@@ -14,7 +14,7 @@ use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::resource::Refusal;
 use crate::webhooks::queue::TRIP_AFTER;
 use crate::webhooks::store::{self, Recorded, State, Tried};
-use crate::webhooks::{Webhooks, overrides, worker};
+use crate::webhooks::{Webhooks, method_of, overrides, with_query, worker};
 
 const NEWEST: &str = "/trunkline/v1/Deliveries";
 const ENDPOINTS: &str = "/trunkline/v1/Endpoints";
@@ -157,9 +157,13 @@ fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey, token: &Secret
     };
     let form = open(&delivery.request).map(|text| form_of(&text));
     let url = overrides::parse(&delivery.url).0;
-    let sorted = form.as_ref().map(|form| signature::sorted(form.iter()));
-    let signed = sorted.as_ref().map(|sorted| format!("{url}{sorted}"));
-    let signature = sorted.as_ref().map(|sorted| signature::sign_sorted(token, url, sorted));
+    let parts = form.as_ref().map(|form| match delivery.get {
+        true => (with_query(url, &form.encode()), String::new()),
+        false => (url.to_owned(), signature::sorted(form.iter())),
+    });
+    let signed = parts.as_ref().map(|(url, sorted)| format!("{url}{sorted}"));
+    let signature =
+        parts.as_ref().map(|(url, sorted)| signature::sign_sorted(token, url, sorted));
     let shown = store::tries_of(delivery, tries);
     let attempts = shown.iter().map(|tried| {
         json!({
@@ -175,6 +179,7 @@ fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey, token: &Secret
         "object_sid": delivery.object.to_string(),
         "sequence": delivery.object_seq,
         "url": delivery.url,
+        "method": method_of(delivery.get),
         "request": form.map(|form| json_of(&form)),
         "signed": signed,
         "signature": signature,
@@ -208,6 +213,7 @@ pub(crate) fn try_step(delivery: &Recorded, tried: &Tried) -> Value {
         "error_code": Some(tried.error).filter(|error| *error != 0),
         "duration_us": tried.duration_us,
         "url": delivery.url,
+        "method": method_of(delivery.get),
         "facts": {},
     })
 }
