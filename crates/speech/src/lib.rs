@@ -9,12 +9,15 @@
 //!
 //! A [`Recognizer`] hears 8 kHz audio as it comes; [`recognition::PocketSphinx`] knows the phrases
 //! that it is given as hints, and nothing else.
+//!
+//! [`mp3`] makes MP3 of what was recorded, by a program.
 
 mod cache;
 mod espeak;
 mod flite;
 pub mod fuzz;
 pub mod http;
+pub mod mp3;
 mod offline;
 #[cfg(any(test, flite))]
 mod phonemes;

@@ -150,11 +150,7 @@ fn object_of(call: &Call) -> Result<AnySid, ApiError> {
 /// A delivery with its tries, and what an application has to arrive at when it checks the
 /// signature.
 fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey, token: &Secret) -> Value {
-    let key = delivery.salt.map(|salt| ObjectKey::derive(master, &salt));
-    let open = |sealed: &[u8]| {
-        let plain = key.as_ref().and_then(|key| key.open(sealed).ok())?;
-        Some(String::from_utf8_lossy(&plain).into_owned())
-    };
+    let open = |sealed: &[u8]| opened(delivery, sealed, master);
     let form = open(&delivery.request).map(|text| form_of(&text));
     let url = overrides::parse(&delivery.url).0;
     let parts = form.as_ref().map(|form| match delivery.get {
@@ -162,8 +158,7 @@ fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey, token: &Secret
         false => (url.to_owned(), signature::sorted(form.iter())),
     });
     let signed = parts.as_ref().map(|(url, sorted)| format!("{url}{sorted}"));
-    let signature =
-        parts.as_ref().map(|(url, sorted)| signature::sign_sorted(token, url, sorted));
+    let signature = parts.as_ref().map(|(url, sorted)| signature::sign_sorted(token, url, sorted));
     let shown = store::tries_of(delivery, tries);
     let attempts = shown.iter().map(|tried| {
         json!({
@@ -199,6 +194,17 @@ fn form_of(text: &str) -> Params {
 
 fn json_of(form: &Params) -> Map<String, Value> {
     form.iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
+}
+
+/// What was sealed of a delivery, unless it was redacted.
+pub(crate) fn opened(delivery: &Recorded, sealed: &[u8], master: &MasterKey) -> Option<String> {
+    let plain = ObjectKey::derive(master, &delivery.salt?).open(sealed).ok()?;
+    Some(String::from_utf8_lossy(&plain).into_owned())
+}
+
+/// The form of a delivery, unless it was redacted.
+pub(crate) fn request_of(delivery: &Recorded, master: &MasterKey) -> Option<Map<String, Value>> {
+    opened(delivery, &delivery.request, master).map(|text| json_of(&form_of(&text)))
 }
 
 /// A try of a delivery as a step of its object's story.

@@ -22,8 +22,8 @@ use crate::webhooks::queue::{
     Config, DeliveryQueue, EndpointState, Input, Item, Key, Output, Verdict,
 };
 use crate::webhooks::relay::Relay;
-use crate::webhooks::{method_of, with_query};
 use crate::webhooks::store::{self, Attempt, Delivery, State};
+use crate::webhooks::{method_of, with_query};
 
 /// Octets of an answer that are kept with a try.
 pub(crate) const ANSWER_KEPT: usize = 1_024;

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use base::{ApiError, Secret};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use sip::digest::Credentials;
 use sip::message::Address;
 
-use crate::voice::edge::{Edge, Shared};
+use crate::voice::edge::onnet::Home;
+use crate::voice::edge::{Edge, Ladder, Shared};
 use crate::voice::engine::{Input, Placing, SID_FIELD, Ticket};
 use crate::voice::model::{CallRecord, Plan, Status};
 use crate::voice::rules::{self, Callee};
@@ -72,6 +74,8 @@ impl Edge {
         Inviter {
             gateways: self.gateways.clone(),
             handsets: self.handsets.clone(),
+            home: Home::of(&self.shared, self.sip.listeners()),
+            ladder: Arc::clone(&self.shared.ladder),
             domain: domain.unwrap_or_else(|| "localhost".to_owned()),
         }
     }
@@ -92,9 +96,9 @@ async fn dialled(
     inviter: &Inviter,
     headers: Vec<(String, String)>,
 ) -> Result<Placing, ApiError> {
-    let (context, plan) = (Arc::clone(&shared.context), draft.plan.clone());
+    let context = Arc::clone(&shared.context);
     let written = shared.store.write(move |tx| work::accept(tx, &context, &draft)).await;
-    let record = written.map_err(crate::accounts::store_error)??;
+    let (record, plan) = written.map_err(crate::accounts::store_error)??;
     match inviter.invite(&record, &plan, headers) {
         Ok(invite) => Ok(Placing { record, plan, invite }),
         Err(error) => {
@@ -108,10 +112,19 @@ async fn dialled(
     }
 }
 
+/// A name that nobody used before, nor can guess: 32 hex digits.
+pub(super) fn random_name() -> String {
+    let mut random = [0; 16];
+    SystemRandom::new().fill(&mut random).expect("the operating system has randomness");
+    random.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 /// Where calls can go.
 struct Inviter {
     gateways: Vec<sip::GatewayId>,
     handsets: Option<sip::Uri>,
+    home: Option<Home>,
+    ladder: Arc<Ladder>,
     domain: String,
 }
 
@@ -122,8 +135,37 @@ impl Inviter {
         plan: &Plan,
         headers: Vec<(String, String)>,
     ) -> Result<sip::Invite, ApiError> {
+        let home = self.home.as_ref().and_then(|home| home.target(record, plan));
+        let (target, gateways) = match &home {
+            Some((target, _)) => (target.clone(), Vec::new()),
+            None => self.target(record)?,
+        };
+        let from = self.from(record, plan);
+        let mut invite = sip::Invite::new(sip::LegId(0), target, from, None);
+        invite.gateways = gateways;
+        invite.headers = headers;
+        invite.headers.extend(home.map(|(_, field)| field));
+        let dialog = random_name();
+        self.ladder.name(record.key.sid, &dialog);
+        invite.call_id = Some(dialog);
+        if invite.gateways.is_empty() {
+            // Carriers have no use for it.
+            invite.headers.push((SID_FIELD.to_owned(), record.key.sid.to_string()));
+        }
+        if let Some(reason) = &plan.reason {
+            invite.headers.push(("Subject".to_owned(), reason.clone()));
+        }
+        invite.credentials = plan.sip_auth.as_ref().map(|(user, password)| Credentials {
+            username: user.clone(),
+            password: Secret::new(password.clone()),
+        });
+        Ok(invite)
+    }
+
+    /// Where a call goes that leaves, and by which carriers.
+    fn target(&self, record: &CallRecord) -> Result<(sip::Uri, Vec<sip::GatewayId>), ApiError> {
         let unreachable = |text: &str| ApiError::new(UNREACHABLE, text);
-        let (target, gateways) = match rules::callee(&record.to)? {
+        Ok(match rules::callee(&record.to)? {
             Callee::Number(number) => match (&self.handsets, self.gateways.is_empty()) {
                 (_, false) => {
                     let target = sip::Uri::sip(Some(number.as_str()), "gateway", None);
@@ -147,23 +189,10 @@ impl Inviter {
             Callee::Client(_) => {
                 return Err(unreachable("Clients can't be called on this installation yet"));
             }
-        };
-        let from = self.from(record, plan);
-        let mut invite = sip::Invite::new(sip::LegId(0), target, from, None);
-        invite.gateways = gateways;
-        invite.headers = headers;
-        if invite.gateways.is_empty() {
-            // Carriers have no use for it.
-            invite.headers.push((SID_FIELD.to_owned(), record.key.sid.to_string()));
-        }
-        if let Some(reason) = &plan.reason {
-            invite.headers.push(("Subject".to_owned(), reason.clone()));
-        }
-        invite.credentials = plan.sip_auth.as_ref().map(|(user, password)| Credentials {
-            username: user.clone(),
-            password: Secret::new(password.clone()),
-        });
-        Ok(invite)
+            Callee::Application(_) => {
+                return Err(unreachable("Applications are reached by UDP or TCP of our own"));
+            }
+        })
     }
 
     /// Who calls, as the called party sees it.

@@ -9,14 +9,14 @@ use twiml::voice;
 
 use crate::accounts::Status as AccountStatus;
 use crate::numbers::{self, CallHooks, OwnedNumber};
-use crate::voice::edge::{Edge, Shared};
+use crate::voice::edge::{Edge, Shared, onnet};
 use crate::voice::engine::{Admission, Input};
 use crate::voice::model::{Hook, Progress, StatusCallback};
 use crate::voice::params::Form;
 use crate::voice::work;
 
 /// What was found out about a call.
-enum Verdict {
+pub(super) enum Verdict {
     Admit(Box<Admission>),
     Refuse(u16),
 }
@@ -27,8 +27,12 @@ impl Edge {
         let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
         tokio::spawn(async move {
             let leg = incoming.leg;
+            let dialog = incoming.request.headers.get("Call-ID").unwrap_or_default().to_owned();
             let input = match screen(&shared, *incoming).await {
-                Ok(Verdict::Admit(admission)) => Input::Admitted(admission),
+                Ok(Verdict::Admit(admission)) => {
+                    shared.ladder.name(admission.record.key.sid, &dialog);
+                    Input::Admitted(admission)
+                }
                 Ok(Verdict::Refuse(status)) => Input::Refused { leg, status },
                 Err(error) => {
                     tracing::error!(%error, "a call could not be let in");
@@ -41,6 +45,9 @@ impl Edge {
 }
 
 async fn screen(shared: &Shared, incoming: sip::Incoming) -> Result<Verdict, StoreError> {
+    if let Some(knock) = shared.door.opened(&incoming) {
+        return onnet::admit(shared, incoming, knock).await;
+    }
     // A carrier's address is known; in `dev` so is this machine.
     let known = incoming.gateway.is_some() || shared.dev && is_local(incoming.source);
     if !known {
@@ -94,12 +101,13 @@ async fn admit(
     };
     let record = shared.store.write::<_, StoreError, _>(unit).await?;
     let offer = incoming.offer.map(Box::new);
-    let admission = Admission { leg: incoming.leg, record, start, offer, extra };
+    let (leg, more, path) = (incoming.leg, Vec::new(), Vec::new());
+    let admission = Admission { leg, record, start, offer, extra, more, path };
     Ok(Verdict::Admit(Box::new(admission)))
 }
 
 /// What the call runs. A number without an address refuses its calls.
-fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
+pub(super) fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
     let standing = shared.settings.voice_url.clone().map(|url| (url, false));
     let hook = |(url, get): (String, bool)| twiml::Hook { url, get };
     match hooks.primary.clone().or(standing) {
@@ -112,7 +120,7 @@ fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
 }
 
 /// What requests of a SIP call tell besides (`SipCallId`, `SipHeader_X-…`).
-fn extra(incoming: &sip::Incoming) -> Form {
+pub(super) fn extra(incoming: &sip::Incoming) -> Form {
     let headers = &incoming.request.headers;
     let mut form = Form::new();
     if let Some(id) = headers.get("Call-ID") {

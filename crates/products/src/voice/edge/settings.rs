@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::Secret;
 use net::media::MediaConfig;
-use net::sip::{Listen, Setup};
+use net::sip::{Listen, Setup, Watch};
 use sip::GatewayId;
 use sip::digest::Credentials;
 use sip::gateway::Gateway;
@@ -32,6 +32,16 @@ pub static SETTINGS: &[Setting] = &[
         "Calls started a second for each account; 0 means no limit. One by default in `serve`",
     ),
     Setting::new("call_limit", "Calls at once for each account; 0 means no limit"),
+    Setting::new(
+        "trace_sip",
+        "Whether the newest SIP messages are kept in memory, without bodies and proofs, for calls' \
+         timelines: `true` or `false`. In `dev` they are, in `serve` not",
+    ),
+    Setting::new(
+        "voice_spend_day",
+        "What an account's calls may cost in a day, in whole units of its currency: further calls \
+         are refused with 10005, those that live go on. 0 means no limit. 100 by default in `serve`",
+    ),
     Setting::new("voice_url", "`VoiceUrl` of numbers that have none"),
     Setting::new("media_threads", "Threads of media; 0 for one a core").or("0"),
 ];
@@ -52,6 +62,10 @@ pub struct Settings {
     pub call_limit: u32,
     /// Calls at once.
     pub calls_max: usize,
+    /// Whether SIP messages are kept for timelines.
+    pub trace: bool,
+    /// What an account's calls may cost in a day, in millionths; `None` means no limit.
+    pub spend_max: Option<i64>,
     /// Where numbers without an address of their own are asked.
     pub voice_url: Option<String>,
     /// The carriers' ends.
@@ -84,14 +98,16 @@ impl Settings {
             call_rate: said.parsed("call_rate")?.unwrap_or(rate),
             call_limit: said.parsed("call_limit")?.unwrap_or(0),
             calls_max: CALLS_MAX,
+            trace: said.parsed("trace_sip")?.unwrap_or(kit.dev),
+            spend_max: spend_max(said.parsed("voice_spend_day")?, kit.dev),
             voice_url: said.get("voice_url").map(str::to_owned),
             gateways: gateways(&kit.carriers)?,
         }))
     }
 
     /// The sockets of SIP.
-    pub fn setup(&self) -> Setup {
-        Setup { listen: self.listen.clone(), ..Setup::default() }
+    pub fn setup(&self, watch: Option<Watch>) -> Setup {
+        Setup { listen: self.listen.clone(), watch, ..Setup::default() }
     }
 
     /// The threads of media.
@@ -107,6 +123,12 @@ impl Settings {
         let usable = bound.clone().find(|ip| !ip.is_unspecified());
         self.address.or(usable).unwrap_or_else(outward)
     }
+}
+
+/// Millionths of what was said, or of what `serve` has by default; 0 is no limit.
+fn spend_max(said: Option<u32>, dev: bool) -> Option<i64> {
+    let units = said.unwrap_or(if dev { 0 } else { 100 });
+    (units > 0).then(|| i64::from(units) * 1_000_000)
 }
 
 /// Loopback's usual port where it is free, another where it is not.

@@ -88,6 +88,7 @@ impl Engine {
     ) {
         more.extend(self.wait_params(call, runner));
         let Some(live) = self.calls.get(&call) else { return };
+        more.extend(live.more.iter().cloned());
         let fetching = match runner {
             Runner::Main => Fetching::Main(id),
             Runner::Side => Fetching::Side(id),

@@ -47,6 +47,10 @@ pub struct Admission {
     pub offer: Option<Box<sip::sdp::Session>>,
     /// More parameters of its requests (`SipDomain`, `SipHeader_X-…`).
     pub extra: Form,
+    /// Likewise, under names of the application's.
+    pub more: voice::Params,
+    /// Numbers and applications of ours that it came through.
+    pub path: Vec<String>,
 }
 
 /// How an outbound leg reaches the far end: the edge knows gateways and bindings.

@@ -114,6 +114,8 @@ pub(super) struct Live {
     pub plan: Plan,
     /// More parameters of every request.
     pub extra: Form,
+    /// Likewise, under names of the application's.
+    pub more: voice::Params,
     pub main: Option<voice::Call>,
     pub side: Option<voice::Call>,
     pub aside: Option<voice::Call>,
@@ -150,6 +152,7 @@ impl Live {
             told: None,
             plan: Plan::default(),
             extra: Form::new(),
+            more: Vec::new(),
             main: None,
             side: None,
             aside: None,

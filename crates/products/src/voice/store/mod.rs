@@ -1,7 +1,8 @@
-//! The SQL of calls, recordings, queues and conferences.
+//! The SQL of calls, recordings, queues, conferences and where calls may go.
 
 mod calls;
 pub mod conferences;
+pub mod dialing;
 pub mod queues;
 pub mod recordings;
 
@@ -16,6 +17,7 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "voice/3", sql: recordings::CONFERENCES },
     Migration { name: "voice/4", sql: conferences::TABLES },
     Migration { name: "voice/5", sql: queues::TABLES },
+    Migration { name: "voice.dialing/1", sql: dialing::TABLES },
 ];
 
 #[cfg(test)]
