@@ -77,7 +77,7 @@ fn shared(kit: &Kit, settings: Settings) -> Shared {
             node: Arc::clone(&kit.node),
             spend_max: settings.spend_max,
         }),
-        voices: edge::Voices::new(),
+        voices: edge::Voices::new(settings.engines.clone()),
         ladder: Arc::new(edge::Ladder::new(settings.trace)),
         settings,
         public_url: Arc::clone(&kit.public_url),

@@ -3,6 +3,7 @@
 
 mod ask;
 mod caller_ids;
+mod engines;
 mod ladder;
 mod listen;
 mod onnet;

@@ -12,9 +12,22 @@ use sip::gateway::Gateway;
 use sip::io::Listener;
 
 use crate::registry::{Kit, Setting};
+use crate::voice::edge::engines::{self, Engines};
 
 /// The settings of this product.
-pub static SETTINGS: &[Setting] = &[
+pub static SETTINGS: &[Setting] = &OWN_AND_ENGINES;
+
+const OWN_AND_ENGINES: [Setting; 18] = {
+    let mut all = [Setting::new("", ""); 18];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < OWN.len() { OWN[at] } else { engines::SETTINGS[at - OWN.len()] };
+        at += 1;
+    }
+    all
+};
+
+const OWN: [Setting; 9] = [
     Setting::new(
         "sip_listen",
         "Where SIP listens: `udp:0.0.0.0:5060,tcp:0.0.0.0:5060`; port 0 takes a free one, `off` \
@@ -62,6 +75,8 @@ pub struct Settings {
     pub call_limit: u32,
     /// Calls at once.
     pub calls_max: usize,
+    /// Engines of speech elsewhere.
+    pub engines: Engines,
     /// Whether SIP messages are kept for timelines.
     pub trace: bool,
     /// What an account's calls may cost in a day, in millionths; `None` means no limit.
@@ -98,6 +113,7 @@ impl Settings {
             call_rate: said.parsed("call_rate")?.unwrap_or(rate),
             call_limit: said.parsed("call_limit")?.unwrap_or(0),
             calls_max: CALLS_MAX,
+            engines: Engines::of(said)?,
             trace: said.parsed("trace_sip")?.unwrap_or(kit.dev),
             spend_max: spend_max(said.parsed("voice_spend_day")?, kit.dev),
             voice_url: said.get("voice_url").map(str::to_owned),
