@@ -38,6 +38,8 @@ pub struct Invite {
     pub max_forwards: u8,
     /// The user part of our Contact; From's where it is `None`.
     pub contact_user: Option<String>,
+    /// The Call-ID, which nobody used before; a random one where it is `None`.
+    pub call_id: Option<String>,
     /// Gateways to choose from; host and port of the target are then the chosen one's.
     pub gateways: Vec<GatewayId>,
     /// Who else is called at once, and by which way: the first that answers is the leg.
@@ -62,6 +64,7 @@ impl Invite {
             redirects_max: 0,
             max_forwards: 70,
             contact_user: None,
+            call_id: None,
             gateways: Vec::new(),
             others: Vec::new(),
             numbers: None,

@@ -78,6 +78,15 @@ pub struct Listener {
     pub advertised: Option<SocketAddr>,
 }
 
+impl Listener {
+    /// Whether datagrams of ours come from there.
+    pub fn is_at(&self, place: SocketAddr) -> bool {
+        let bound = self.bound;
+        let loopback = bound.ip().is_unspecified() && place.ip().is_loopback();
+        place == bound || loopback && place.port() == bound.port()
+    }
+}
+
 /// Asks where a host is (RFC 3263).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {

@@ -31,6 +31,16 @@ fn calls_in_run_documents_are_recorded_and_connected() {
 }
 
 #[test]
+fn calls_that_never_leave_run_both_ends() {
+    Trunkline::start(Engine::Sqlite).python("calls_inside.py");
+}
+
+#[test]
+fn calls_that_never_leave_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("calls_inside.py");
+}
+
+#[test]
 fn calls_in_on_postgres() {
     Trunkline::start(Engine::Postgres).python("calls_in.py");
 }

@@ -16,10 +16,10 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::Tell;
 use super::listen::Sockets;
 use super::resolve::Names;
 use super::stream::{WRITES_MAX, carry};
+use super::{Seen, Tell, Watch};
 
 /// What arrived and waits for the agent at most; beyond it sockets are not read.
 const ARRIVED_MAX: usize = 4_096;
@@ -90,6 +90,7 @@ struct Driver {
     tls: TlsConnector,
     names: Names,
     tell: Tell,
+    watch: Option<Watch>,
     arrived: mpsc::Sender<Arrived>,
     datagrams: Vec<(FlowId, Arc<UdpSocket>)>,
     connections: HashMap<FlowId, Connection>,
@@ -102,7 +103,7 @@ pub(super) fn start(
     config: Config,
     sockets: Sockets,
     (tls, names): (TlsConnector, Names),
-    tell: Tell,
+    (tell, watch): (Tell, Option<Watch>),
     commands: mpsc::UnboundedReceiver<Command>,
     alive: watch::Sender<()>,
 ) {
@@ -125,6 +126,7 @@ pub(super) fn start(
         tls,
         names,
         tell,
+        watch,
         arrived,
         datagrams,
         connections: HashMap::new(),
@@ -180,11 +182,13 @@ impl Driver {
         match event {
             Arrived::Datagram(flow, remote, octets) => {
                 let transport = Transport::Udp;
+                self.seen(false, transport, remote, &octets);
                 agent.handle(now, Input::Received { flow, transport, remote, octets });
             }
             Arrived::Message(flow, octets) => {
                 let Some(connection) = self.connections.get(&flow) else { return };
                 let Hop { transport, remote, .. } = connection.hop;
+                self.seen(false, transport, remote, &octets);
                 agent.handle(now, Input::Received { flow, transport, remote, octets });
             }
             Arrived::Accepted(accepted) => self.accepted(accepted),
@@ -231,6 +235,7 @@ impl Driver {
             while let Some(output) = agent.poll() {
                 match output {
                     Output::Send(hop, octets) => {
+                        self.seen(true, hop.transport, hop.remote, &octets);
                         if !self.send(&hop, octets) {
                             failed.push(hop);
                         }
@@ -244,6 +249,12 @@ impl Driver {
         }
         if !told.is_empty() {
             (self.tell)(told);
+        }
+    }
+
+    fn seen(&self, sent: bool, transport: Transport, remote: SocketAddr, octets: &[u8]) {
+        if let Some(Watch(watch)) = &self.watch {
+            watch(Seen { sent, transport, remote, octets });
         }
     }
 

@@ -5,6 +5,8 @@ mod listen;
 mod resolve;
 mod stream;
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +15,7 @@ use std::time::Duration;
 use sip::command::Command;
 use sip::config::Config;
 use sip::event::{Event, LegId};
-use sip::io::{Hop, Listener};
+use sip::io::{Hop, Listener, Transport};
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::TlsAcceptor;
 
@@ -35,6 +37,31 @@ pub struct Setup {
     pub authorities: Option<PathBuf>,
     /// The server of names, where it is not the system's.
     pub names: Option<core::net::SocketAddr>,
+    /// Sees every message.
+    pub watch: Option<Watch>,
+}
+
+/// A message that was sent, or came.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Whether it is ours.
+    pub sent: bool,
+    /// How it went.
+    pub transport: Transport,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// The message.
+    pub octets: &'a [u8],
+}
+
+/// Looks at messages on the agent's own task: it must be quick.
+#[derive(Clone)]
+pub struct Watch(pub Arc<dyn Fn(Seen<'_>) + Send + Sync>);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
 }
 
 /// Takes what the agent tells, in order.
@@ -69,7 +96,7 @@ impl SipHandle {
         adjust(&mut config);
         let (commands, mailbox) = mpsc::unbounded_channel();
         let (alive, running) = watch::channel(());
-        driver::start(config, sockets, (tls, names), tell, mailbox, alive);
+        driver::start(config, sockets, (tls, names), (tell, setup.watch), mailbox, alive);
         Ok(Self { commands, listeners, next_leg: Arc::new(AtomicU64::new(1)), running })
     }
 

@@ -197,6 +197,9 @@ fn routes(
     console::routes(&mut routes, &Arc::new(console));
     let carrier = SimCarrier::new(store.clone());
     let (clock, store) = (Arc::clone(clock), store.clone());
-    dev::routes(&mut routes, &Arc::new(dev::Dev { carrier, clock, store }));
+    dev::routes(
+        &mut routes,
+        &Arc::new(dev::Dev { carrier, clock, store, phones: Arc::new(Vec::new) }),
+    );
     routes
 }

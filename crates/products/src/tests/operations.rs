@@ -20,7 +20,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("api GET /IncomingPhoneNumbers/{ResourceSid}/AssignedAddOns", "no market of add-ons"),
     ("api POST /IncomingPhoneNumbers/{ResourceSid}/AssignedAddOns", "no market of add-ons"),
     ("api DELETE /IncomingPhoneNumbers/{ResourceSid}/AssignedAddOns", "no market of add-ons"),
-    ("api POST /OutgoingCallerIds", "verification is by a call: voice"),
     ("monitor GET /v2/Alarms", "thresholds over alerts"),
     ("monitor POST /v2/Alarms", "thresholds over alerts"),
     ("monitor PUT /v2/Alarms", "thresholds over alerts"),

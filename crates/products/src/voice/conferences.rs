@@ -236,6 +236,7 @@ pub fn follow(tx: &mut Tx<'_>, context: &Context, news: &Conferenced) -> Result<
             object: conference.sid.into(),
             object_seq: conference.event.1,
             url: callback.hook.url,
+            get: callback.hook.get,
             params: told(&conference, name, news),
             salt: Some(conference.salt),
         };

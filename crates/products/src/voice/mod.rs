@@ -1,8 +1,10 @@
 //! Voice: calls in and out, driven by TwiML.
 
 pub mod api;
+pub mod caller_ids;
 pub mod conferences;
 pub mod domains;
+pub mod dialing;
 pub mod edge;
 pub mod engine;
 pub mod model;
@@ -82,13 +84,17 @@ fn shared(kit: &Kit, settings: Settings) -> Shared {
             outbox: kit.outbox(),
             home: kit.accounts.home().clone(),
             node: Arc::clone(&kit.node),
+            spend_max: settings.spend_max,
         }),
-        voices: edge::Voices::new(),
+        voices: edge::Voices::new(settings.engines.clone()),
+        ladder: Arc::new(edge::Ladder::new(settings.trace)),
         settings,
         public_url: Arc::clone(&kit.public_url),
         dev: kit.dev,
         bindings: edge::Bindings::default(),
         carriers: edge::Lines::default(),
+        door: Arc::default(),
+        validations: caller_ids::Validations::default(),
         phones: kit.dev.then(|| phones::Phones::new(Arc::clone(&kit.clock), kit.live.clone())),
     }
 }
@@ -111,15 +117,15 @@ impl Voice {
             let text = "Calls are switched off on this installation: set TRUNKLINE_SIP_LISTEN";
             return Err(ApiError::new(NO_CALLS, text));
         }
-        let (context, plan) = (Arc::clone(&self.shared.context), draft.plan.clone());
+        let context = Arc::clone(&self.shared.context);
         let desk = self.desk.clone();
         let unit = move |tx: &mut Tx<'_>| {
             let accepted = work::accept(tx, &context, &draft)?;
-            if let Ok(record) = &accepted {
-                let queued = Told::Queued(Box::new(record.clone()), Box::new(plan));
+            if let Ok((record, plan)) = &accepted {
+                let queued = Told::Queued(Box::new(record.clone()), Box::new(plan.clone()));
                 tx.after_commit(move || desk.tell(queued));
             }
-            Ok::<_, StoreError>(accepted)
+            Ok::<_, StoreError>(accepted.map(|(record, _)| record))
         };
         self.shared.store.write(unit).await.map_err(crate::accounts::store_error)?
     }
@@ -130,6 +136,11 @@ impl Voice {
         self.desk.tell(Told::Settle(settled));
         // Without live calls nobody answers, and there is nothing to wait for.
         let _ = wait.await;
+    }
+
+    /// The handsets of `dev` that had calls: number, calls that they know of, the last one's begin.
+    pub fn handsets(&self) -> Vec<(String, usize, base::Instant)> {
+        self.shared.phones.as_ref().map(|phones| phones.known()).unwrap_or_default()
     }
 
     /// The way to the live calls.

@@ -1,5 +1,6 @@
 //! Calls and their states.
 
+use crate::voice::caller_ids::Validation;
 use base::{AccountSid, CallSid, ConferenceSid, Instant, Money, PhoneNumberSid};
 use serde::{Deserialize, Serialize};
 
@@ -278,6 +279,48 @@ pub struct Plan {
     /// The conference that it was promised to, if nobody is in one of its name.
     #[serde(default)]
     pub conference: Option<ConferenceSid>,
+    /// It goes to a number or an application of this installation, and never leaves it.
+    #[serde(default)]
+    pub onnet: Option<OnNet>,
+    /// Numbers and applications of this installation that it came through, first ones first.
+    #[serde(default)]
+    pub path: Vec<String>,
+    /// Seconds that it waits before it may be placed.
+    #[serde(default)]
+    pub delay_s: u32,
+    /// It asks for the code that proves a number.
+    #[serde(default)]
+    pub validation: Option<Validation>,
+}
+
+/// What of this installation a call goes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnNet {
+    /// The number that is called.
+    Number,
+    /// An application.
+    Application(ApplicationCall),
+}
+
+impl OnNet {
+    /// What is called: the number, or the application's SID.
+    pub fn key<'a>(&'a self, to: &'a str) -> &'a str {
+        match self {
+            Self::Number => to,
+            Self::Application(application) => &application.sid,
+        }
+    }
+}
+
+/// How an application is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationCall {
+    /// Its SID.
+    pub sid: String,
+    /// What it is told: `CustomerId`.
+    pub customer: String,
+    /// What it is told besides, as `Param_…`.
+    pub params: Vec<(String, String)>,
 }
 
 /// How a call is recorded from its answer.

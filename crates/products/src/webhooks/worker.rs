@@ -23,6 +23,7 @@ use crate::webhooks::queue::{
 };
 use crate::webhooks::relay::Relay;
 use crate::webhooks::store::{self, Attempt, Delivery, State};
+use crate::webhooks::{method_of, with_query};
 
 /// Octets of an answer that are kept with a try.
 pub(crate) const ANSWER_KEPT: usize = 1_024;
@@ -383,7 +384,7 @@ fn alert_of(delivery: &Delivery, status: u16, error: u32) -> NewAlert {
         resource: delivery.object,
         code: if error == 0 { code::FETCH_FAILED } else { error },
         warning: false,
-        method: "POST",
+        method: method_of(delivery.get),
         url: overrides::parse(&delivery.url).0.to_owned(),
         message: format!("a webhook was given up: {reason}"),
     }
@@ -409,14 +410,22 @@ async fn send(
     number: u32,
 ) -> Result<Answer, (SendError, &'static str)> {
     let failed = |error: SendError| (error, "");
-    let to = target.address.clone().map_err(failed)?;
+    let mut to = target.address.clone().map_err(failed)?;
     let account = accounts.find(delivery.account).await;
     let account = account.ok().flatten().ok_or((SendError::Refused, "the account is gone"))?;
-    let signed = signature::sign_sorted(&account.auth_token, &target.signed_url, &delivery.sorted);
+    let token_of = &account.auth_token;
+    let (method, signed, body) = if delivery.get {
+        let url = with_query(&target.signed_url, &delivery.request);
+        let parsed = Url::parse(&url).map_err(|_| failed(SendError::BadUrl))?;
+        to = Arc::new(Address::of(parsed).map_err(failed)?);
+        (Method::GET, signature::sign_sorted(token_of, &url, ""), Bytes::new())
+    } else {
+        let signed = signature::sign_sorted(token_of, &target.signed_url, &delivery.sorted);
+        (Method::POST, signed, Bytes::from(delivery.request.clone()))
+    };
     let headers = signed_headers(&signed, token, number);
     let limits = limits_of(&target.overrides);
-    let body = Bytes::from(delivery.request.clone());
-    let outbound = Outbound { method: Method::POST, to, headers, body, limits };
+    let outbound = Outbound { method, to, headers, body, limits };
     relay.send(client, delivery.account, outbound).await.map_err(failed)
 }
 

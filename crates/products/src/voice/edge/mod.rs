@@ -2,8 +2,12 @@
 //! speech, recordings.
 
 mod ask;
+mod caller_ids;
+mod engines;
+mod ladder;
 mod lines;
 mod listen;
+mod onnet;
 mod pace;
 pub(in crate::voice) mod place;
 mod prompts;
@@ -21,13 +25,14 @@ use ::store::{Batch, Blobs, Store, StoreError, Tx};
 use base::{AccountSid, CallSid, ConferenceSid, MasterKey};
 use machine::Machine as _;
 use net::media::{Media, OpenLeg};
-use net::sip::SipHandle;
+use net::sip::{SipHandle, Watch};
 use net::{Client, Clock};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::accounts::Accounts;
 use crate::messaging::Messaging;
+use crate::voice::caller_ids::Validations;
 use crate::voice::conferences;
 use crate::voice::engine::{Config, Engine, Input, Opened, Order, Output, Ports};
 use crate::voice::model::{CallRecord, Plan};
@@ -37,10 +42,11 @@ use crate::voice::work::{self, Context};
 use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::ask::Asker;
 
+pub use ladder::Ladder;
 pub use lines::{Line, Lines, Registration};
 pub use prompts::Voices;
 pub(in crate::voice) use prompts::fetched;
-pub use recordings::{blob as recording_blob, file as recording_file};
+pub use recordings::{blob as recording_blob, file as recording_file, mp3 as recording_mp3};
 pub use registrar::Bindings;
 pub use settings::{SETTINGS, Settings};
 
@@ -75,6 +81,12 @@ pub struct Shared {
     pub public_url: Arc<str>,
     /// Whether this is `dev`.
     pub dev: bool,
+    /// Calls that never leave.
+    pub door: Arc<onnet::Door>,
+    /// SIP messages of calls.
+    pub ladder: Arc<Ladder>,
+    /// Calls that prove numbers.
+    pub validations: Validations,
     /// The handsets of `dev`.
     pub phones: Option<Arc<Phones>>,
     /// Where registered phones are.
@@ -228,6 +240,12 @@ pub async fn run(shared: Arc<Shared>, desk: Desk, Mailbox(mut mailbox): Mailbox,
     }
 }
 
+/// Keeps SIP messages, where they are kept.
+fn watch(shared: &Arc<Shared>) -> Option<Watch> {
+    let (ladder, clock) = (Arc::clone(&shared.ladder), Arc::clone(&shared.clock));
+    shared.settings.trace.then(|| Watch(Arc::new(move |seen| ladder.keep(clock.now(), &seen))))
+}
+
 /// Plugs in the handsets of `dev`: where they listen.
 async fn plug(
     shared: &Shared,
@@ -272,7 +290,7 @@ impl Edge {
         });
         let dev = shared.dev;
         let sip = SipHandle::start(
-            settings.setup(),
+            settings.setup(watch(&shared)),
             seed,
             |config| {
                 config.strangers = sip::config::Strangers::Admit;
@@ -428,6 +446,7 @@ impl Edge {
             Output::Gone(call) => {
                 self.pace.gone(call);
                 self.promise_over(call);
+                self.shared.door.forget(call);
             }
         }
     }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use base::{ApiError, Secret};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use sip::digest::Credentials;
 use sip::message::Address;
 
 use crate::voice::domains;
-use crate::voice::edge::{Edge, Shared, Told};
+use crate::voice::edge::onnet::Home;
+use crate::voice::edge::{Edge, Ladder, Shared, Told};
 use crate::voice::engine::{Input, Placing, SID_FIELD, Ticket};
 use crate::voice::model::{CallRecord, Plan, Status};
 use crate::voice::rules::{self, Callee};
@@ -137,6 +139,8 @@ impl Edge {
         Inviter {
             gateways: self.gateways.clone(),
             handsets: self.handsets.clone(),
+            home: Home::of(&self.shared, self.sip.listeners()),
+            ladder: Arc::clone(&self.shared.ladder),
             domain: domain.unwrap_or_else(|| "localhost".to_owned()),
         }
     }
@@ -148,9 +152,9 @@ async fn dialled(
     inviter: &Inviter,
     headers: Vec<(String, String)>,
 ) -> Result<Placing, ApiError> {
-    let (context, plan) = (Arc::clone(&shared.context), draft.plan.clone());
+    let context = Arc::clone(&shared.context);
     let written = shared.store.write(move |tx| work::accept(tx, &context, &draft)).await;
-    let record = written.map_err(crate::accounts::store_error)??;
+    let (record, plan) = written.map_err(crate::accounts::store_error)??;
     let way = way(shared, &record).await;
     match way.and_then(|way| inviter.invite(&record, &plan, headers, &way)) {
         Ok(invite) => Ok(Placing { record, plan, invite }),
@@ -165,10 +169,19 @@ async fn dialled(
     }
 }
 
+/// A name that nobody used before, nor can guess: 32 hex digits.
+pub(super) fn random_name() -> String {
+    let mut random = [0; 16];
+    SystemRandom::new().fill(&mut random).expect("the operating system has randomness");
+    random.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 /// Where calls can go.
 struct Inviter {
     gateways: Vec<sip::GatewayId>,
     handsets: Option<sip::Uri>,
+    home: Option<Home>,
+    ladder: Arc<Ladder>,
     domain: String,
 }
 
@@ -180,17 +193,10 @@ impl Inviter {
         headers: Vec<(String, String)>,
         way: &Way,
     ) -> Result<sip::Invite, ApiError> {
-        let unreachable = |text: &str| ApiError::new(UNREACHABLE, text);
-        let (target, gateways) = match rules::callee(&record.to)? {
-            Callee::Number(number) => self.to_number(&number)?,
-            Callee::Sip(uri) => {
-                let target = sip::Uri::parse(&uri);
-                let target = target.map_err(|_| unreachable("The SIP address can't be read"))?;
-                (target, Vec::new())
-            }
-            Callee::Client(_) => {
-                return Err(unreachable("Clients can't be called on this installation yet"));
-            }
+        let home = self.home.as_ref().and_then(|home| home.target(record, plan));
+        let (target, gateways) = match &home {
+            Some((target, _)) => (target.clone(), Vec::new()),
+            None => self.target(record)?,
         };
         let host = match way {
             Way::Address => &self.domain,
@@ -200,6 +206,10 @@ impl Inviter {
         let mut invite = sip::Invite::new(sip::LegId(0), target, from, None);
         invite.gateways = gateways;
         invite.headers = headers;
+        invite.headers.extend(home.map(|(_, field)| field));
+        let dialog = random_name();
+        self.ladder.name(record.key.sid, &dialog);
+        invite.call_id = Some(dialog);
         if let Way::Phones { bindings, .. } = way {
             ring(&mut invite, bindings);
         }
@@ -215,6 +225,25 @@ impl Inviter {
             password: Secret::new(password.clone()),
         });
         Ok(invite)
+    }
+
+    /// Where a call goes that leaves, and by which carriers.
+    fn target(&self, record: &CallRecord) -> Result<(sip::Uri, Vec<sip::GatewayId>), ApiError> {
+        let unreachable = |text: &str| ApiError::new(UNREACHABLE, text);
+        Ok(match rules::callee(&record.to)? {
+            Callee::Number(number) => self.to_number(&number)?,
+            Callee::Sip(uri) => {
+                let target = sip::Uri::parse(&uri);
+                let target = target.map_err(|_| unreachable("The SIP address can't be read"))?;
+                (target, Vec::new())
+            }
+            Callee::Client(_) => {
+                return Err(unreachable("Clients can't be called on this installation yet"));
+            }
+            Callee::Application(_) => {
+                return Err(unreachable("Applications are reached by UDP or TCP of our own"));
+            }
+        })
     }
 
     /// The carriers, or in `dev` without one a handset.

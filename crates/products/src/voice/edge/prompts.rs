@@ -12,6 +12,7 @@ use speech::{Node, Offline, Synthesizer, Utterance};
 use twiml::voice::{Say, Speech};
 use url::Url;
 
+use crate::voice::edge::engines::{Elsewhere, Engines};
 use crate::voice::edge::recordings::at_address;
 use crate::voice::edge::{Edge, Shared};
 use crate::voice::engine::{Input, Ticket};
@@ -34,6 +35,7 @@ const LIMITS: Limits = Limits {
 /// Speaks, and remembers what it said.
 pub struct Voices {
     engine: Arc<Offline>,
+    pub(super) elsewhere: Arc<Elsewhere>,
     kept: Mutex<Kept>,
 }
 
@@ -59,10 +61,11 @@ impl Kept {
 }
 
 impl Voices {
-    /// With what this machine has. Blocks for a moment.
-    pub fn new() -> Self {
+    /// With what this machine has, and engines elsewhere. Blocks for a moment.
+    pub fn new(engines: Engines) -> Self {
         let engine = Arc::new(Offline::new(&speech::Settings::detect()));
-        Self { engine, kept: Mutex::default() }
+        let elsewhere = Arc::new(Elsewhere::new(engines));
+        Self { engine, elsewhere, kept: Mutex::default() }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
@@ -71,25 +74,30 @@ impl Voices {
 
     /// An utterance as a prompt.
     pub async fn speak(&self, utterance: Utterance) -> Result<Arc<Prompt>, (u32, String)> {
-        let key = speech::cache_key(&utterance, &*self.engine);
-        if let Some(prompt) = self.kept().get(&key) {
+        let here = speech::cache_key(&utterance, &*self.engine);
+        // What another engine says is another prompt.
+        let there = self.elsewhere.identity().map(|identity| format!("{identity} {here}"));
+        let known = there.as_ref().unwrap_or(&here);
+        if let Some(prompt) = self.kept().get(known) {
             return Ok(prompt);
         }
-        let engine = Arc::clone(&self.engine);
-        let spoken = tokio::task::spawn_blocking(move || engine.speak(&utterance)).await;
-        let spoken = spoken.map_err(|error| (base::code::INTERNAL, error.to_string()))?;
+        let (spoken, key) = match (self.elsewhere.speak(&utterance).await, there) {
+            (Some(spoken), Some(there)) => (spoken, there),
+            _ => {
+                if let Some(prompt) = self.kept().get(&here) {
+                    return Ok(prompt);
+                }
+                let engine = Arc::clone(&self.engine);
+                let spoken = tokio::task::spawn_blocking(move || engine.speak(&utterance)).await;
+                (spoken.map_err(|error| (base::code::INTERNAL, error.to_string()))?, here)
+            }
+        };
         let spoken = spoken
             .map_err(|error| (error.code().unwrap_or(base::code::INTERNAL), error.to_string()))?;
         let samples = speech::resample(&spoken.samples, spoken.rate_hz, media::RATE);
         let prompt = Arc::new(Prompt::from_samples(&samples));
         self.kept().put(key, &prompt);
         Ok(prompt)
-    }
-}
-
-impl Default for Voices {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -83,15 +83,21 @@ impl Edge {
         });
     }
 
-    /// A call that was made will join a conference.
+    /// A call that was made will join a conference, or ask for a code.
     pub(super) fn promised(&mut self, call: CallKey, plan: &Plan) {
+        if let Some(validation) = &plan.validation {
+            self.shared.validations.begin(call, validation.clone());
+        }
         if let Some(conference) = plan.conference {
             self.promises.insert(call.sid, (call.account, conference));
         }
     }
 
-    /// A call is over, and comes into no conference any more.
+    /// A call is over: it comes into no conference any more, and proves nothing.
     pub(super) fn promise_over(&mut self, call: CallSid) {
+        if let Some((key, validation)) = self.shared.validations.over(call) {
+            self.code_unknown(key, validation);
+        }
         if let Some((account, conference)) = self.promises.remove(&call) {
             self.unpromised(account, conference);
         }

@@ -12,13 +12,13 @@ use twiml::voice;
 use crate::accounts::Status as AccountStatus;
 use crate::numbers::{self, CallHooks};
 use crate::voice::domains;
-use crate::voice::edge::{Edge, Shared};
+use crate::voice::edge::{Edge, Shared, onnet};
 use crate::voice::engine::{Admission, Input};
 use crate::voice::model::{Hook, Progress, StatusCallback};
 use crate::voice::work;
 
 /// What was found out about a call.
-enum Verdict {
+pub(super) enum Verdict {
     Admit(Box<Admission>),
     Refuse(u16),
     /// Who calls must prove itself to this realm.
@@ -31,8 +31,12 @@ impl Edge {
         let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
         tokio::spawn(async move {
             let leg = incoming.leg;
+            let dialog = incoming.request.headers.get("Call-ID").unwrap_or_default().to_owned();
             let input = match screen(&shared, *incoming).await {
-                Ok(Verdict::Admit(admission)) => Input::Admitted(admission),
+                Ok(Verdict::Admit(admission)) => {
+                    shared.ladder.name(admission.record.key.sid, &dialog);
+                    Input::Admitted(admission)
+                }
                 Ok(Verdict::Refuse(status)) => Input::Refused { leg, status },
                 Ok(Verdict::Challenge(realm)) => Input::Challenged { leg, realm },
                 Err(error) => {
@@ -46,6 +50,9 @@ impl Edge {
 }
 
 async fn screen(shared: &Shared, incoming: sip::Incoming) -> Result<Verdict, StoreError> {
+    if let Some(knock) = shared.door.opened(&incoming) {
+        return onnet::admit(shared, incoming, knock).await;
+    }
     let host = incoming.request.uri.host.clone();
     let domain = shared.store.read(move |reader| domains::named(reader, &host)).await?;
     if let Some(domain) = domain {
@@ -121,12 +128,13 @@ async fn admit(
     };
     let record = shared.store.write::<_, StoreError, _>(unit).await?;
     let offer = incoming.offer.map(Box::new);
-    let admission = Admission { leg: incoming.leg, record, start, offer, extra };
+    let (leg, path) = (incoming.leg, Vec::new());
+    let admission = Admission { leg, record, start, offer, extra, path };
     Ok(Verdict::Admit(Box::new(admission)))
 }
 
 /// What the call runs. A number without an address refuses its calls.
-fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
+pub(super) fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
     let standing = shared.settings.voice_url.clone().map(|url| (url, false));
     let hook = |(url, get): (String, bool)| twiml::Hook { url, get };
     match hooks.primary.clone().or(standing) {
@@ -139,7 +147,7 @@ fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
 }
 
 /// What requests of a SIP call tell besides.
-fn extra(incoming: &sip::Incoming) -> voice::Params {
+pub(super) fn extra(incoming: &sip::Incoming) -> voice::Params {
     let mut params = voice::Params::new();
     if let Some(id) = incoming.request.headers.get("Call-ID") {
         params.push(("SipCallId".to_owned(), id.to_owned()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::Secret;
 use net::TlsAcceptor;
 use net::media::MediaConfig;
-use net::sip::{Listen, Setup};
+use net::sip::{Listen, Setup, Watch};
 use sip::GatewayId;
 use sip::digest::Credentials;
 use sip::event::RegistrationId;
@@ -18,9 +18,22 @@ use sip::registration::Registration;
 
 use crate::registry::{Kit, Setting};
 use crate::voice::edge::screen;
+use crate::voice::edge::engines::{self, Engines};
 
 /// The settings of this product.
-pub static SETTINGS: &[Setting] = &[
+pub static SETTINGS: &[Setting] = &OWN_AND_ENGINES;
+
+const OWN_AND_ENGINES: [Setting; OWN.len() + engines::SETTINGS.len()] = {
+    let mut all = [Setting::new("", ""); OWN.len() + engines::SETTINGS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < OWN.len() { OWN[at] } else { engines::SETTINGS[at - OWN.len()] };
+        at += 1;
+    }
+    all
+};
+
+const OWN: &[Setting] = &[
     Setting::new(
         "sip_listen",
         "Where SIP listens: `udp:0.0.0.0:5060,tcp:0.0.0.0:5060,tls:0.0.0.0:5061`; port 0 takes a \
@@ -48,6 +61,16 @@ pub static SETTINGS: &[Setting] = &[
         "Calls started a second for each account; 0 means no limit. One by default in `serve`",
     ),
     Setting::new("call_limit", "Calls at once for each account; 0 means no limit"),
+    Setting::new(
+        "trace_sip",
+        "Whether the newest SIP messages are kept in memory, without bodies and proofs, for calls' \
+         timelines: `true` or `false`. In `dev` they are, in `serve` not",
+    ),
+    Setting::new(
+        "voice_spend_day",
+        "What an account's calls may cost in a day, in whole units of its currency: further calls \
+         are refused with 10005, those that live go on. 0 means no limit. 100 by default in `serve`",
+    ),
     Setting::new("voice_url", "`VoiceUrl` of numbers that have none"),
     Setting::new("media_threads", "Threads of media; 0 for one a core").or("0"),
 ];
@@ -71,6 +94,12 @@ pub struct Settings {
     pub call_limit: u32,
     /// Calls at once.
     pub calls_max: usize,
+    /// Engines of speech elsewhere.
+    pub engines: Engines,
+    /// Whether SIP messages are kept for timelines.
+    pub trace: bool,
+    /// What an account's calls may cost in a day, in millionths; `None` means no limit.
+    pub spend_max: Option<i64>,
     /// Where numbers without an address of their own are asked.
     pub voice_url: Option<String>,
     /// The carriers' ends.
@@ -115,6 +144,9 @@ impl Settings {
             call_rate: said.parsed("call_rate")?.unwrap_or(rate),
             call_limit: said.parsed("call_limit")?.unwrap_or(0),
             calls_max: CALLS_MAX,
+            engines: Engines::of(said)?,
+            trace: said.parsed("trace_sip")?.unwrap_or(kit.dev),
+            spend_max: spend_max(said.parsed("voice_spend_day")?, kit.dev),
             voice_url: said.get("voice_url").map(str::to_owned),
             carriers: carriers(&kit.carriers)?,
             acceptor: kit.tls.clone(),
@@ -123,9 +155,10 @@ impl Settings {
     }
 
     /// The sockets of SIP.
-    pub fn setup(&self) -> Setup {
+    pub fn setup(&self, watch: Option<Watch>) -> Setup {
         let (acceptor, authorities) = (self.acceptor.clone(), self.authorities.clone());
-        Setup { listen: self.listen.clone(), acceptor, authorities, ..Setup::default() }
+        let listen = self.listen.clone();
+        Setup { listen, acceptor, authorities, watch, ..Setup::default() }
     }
 
     /// What SIP knows of the carriers' ends.
@@ -173,6 +206,12 @@ impl Settings {
         let usable = bound.clone().find(|ip| !ip.is_unspecified());
         self.address.or(usable).unwrap_or_else(outward)
     }
+}
+
+/// Millionths of what was said, or of what `serve` has by default; 0 is no limit.
+fn spend_max(said: Option<u32>, dev: bool) -> Option<i64> {
+    let units = said.unwrap_or(if dev { 0 } else { 100 });
+    (units > 0).then(|| i64::from(units) * 1_000_000)
 }
 
 /// Loopback's usual port where it is free, another where it is not.

@@ -8,7 +8,7 @@ use crate::voice::engine::live::{Effect, Role, Runner};
 use crate::voice::engine::queue::Serving;
 use crate::voice::engine::record::events;
 use crate::voice::engine::{Engine, Output, Placing, RecordingSource, Ticket, io};
-use crate::voice::model::{Direction, Plan, RecordPlan, Status};
+use crate::voice::model::{ApplicationCall, Direction, OnNet, Plan, RecordPlan, Status};
 use crate::voice::rules::{self, Callee};
 use crate::voice::work::Draft;
 
@@ -108,7 +108,7 @@ impl Engine {
         let Some(live) = self.calls.get_mut(&call) else { return false };
         let Some(dialling) = live.dialling.as_mut() else { return false };
         let Some(endpoint) = dialling.later.pop() else { return false };
-        let wanted = draft(&live.record, &dialling.dial, &endpoint);
+        let wanted = draft(&live.record, &live.plan, &dialling.dial, &endpoint);
         let over = wanted.is_err().then_some((Status::Failed, 0));
         dialling.legs.push(Leg { ticket, endpoint, call: None, over });
         match wanted {
@@ -434,10 +434,11 @@ type Headers = Vec<(String, String)>;
 /// The call of an endpoint, and header fields for it; or why it can't be.
 fn draft(
     parent: &crate::voice::model::CallRecord,
+    of: &Plan,
     dial: &Dial,
     endpoint: &Endpoint,
 ) -> Result<(Draft, Headers), String> {
-    let (mut sip_auth, mut fields, mut send_digits) = (None, Vec::new(), None);
+    let (mut sip_auth, mut fields, mut send_digits, mut onnet) = (None, Vec::new(), None, None);
     let to = match &endpoint.to {
         Destination::Number { number, send_digits: digits } => {
             send_digits.clone_from(digits);
@@ -451,15 +452,25 @@ fn draft(
             Callee::Sip(uri.uri.clone())
         }
         Destination::Client { identity, .. } => Callee::Client(identity.clone()),
-        Destination::Application { sid, .. } => {
-            return Err(format!("applications can't be dialled here yet: {sid}"));
+        Destination::Application { sid, params, customer, copy_parent_to } => {
+            let customer = customer.clone().unwrap_or_else(|| parent.key.account.to_string());
+            let (sid, params) = (sid.clone(), params.clone());
+            let to = if *copy_parent_to { parent.to.clone() } else { sid.clone() };
+            onnet = Some(OnNet::Application(ApplicationCall { sid, customer, params }));
+            Callee::Application(to)
         }
     };
+    let mut path = of.path.clone();
+    if parent.direction == Direction::Inbound && !path.contains(&parent.to) {
+        path.push(parent.to.clone());
+    }
     let plan = Plan {
         send_digits,
         timeout_s: dial.timeout_s,
         sip_auth,
         reason: dial.reason.clone(),
+        onnet,
+        path,
         ..Plan::default()
     };
     let draft = Draft {

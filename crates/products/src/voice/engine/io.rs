@@ -47,6 +47,8 @@ pub struct Admission {
     pub offer: Option<Box<sip::sdp::Session>>,
     /// More parameters of its requests (`SipDomain`, `SipHeader_X-…`).
     pub extra: voice::Params,
+    /// Numbers and applications of ours that it came through.
+    pub path: Vec<String>,
 }
 
 /// How an outbound leg reaches the far end: the edge knows gateways and bindings.

@@ -1,8 +1,9 @@
-//! The SQL of calls, recordings, queues and conferences.
+//! The SQL of calls, recordings, queues, conferences and where calls may go.
 
 mod calls;
 pub mod conferences;
 pub mod domains;
+pub mod dialing;
 pub mod queues;
 pub mod recordings;
 
@@ -17,7 +18,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "voice/3", sql: recordings::CONFERENCES },
     Migration { name: "voice/4", sql: conferences::TABLES },
     Migration { name: "voice/5", sql: queues::TABLES },
-    Migration { name: "voice/6", sql: domains::TABLES },
+    Migration { name: "voice.domains/1", sql: domains::TABLES },
+    Migration { name: "voice.dialing/1", sql: dialing::TABLES },
 ];
 
 #[cfg(test)]

@@ -46,6 +46,7 @@ fn context(master: &Arc<MasterKey>) -> Context {
         outbox: Outbox::new(Arc::clone(master), Arc::new(|_| {}), Arc::new(|_| {})),
         home: Home::everywhere(),
         node: NODE.into(),
+        spend_max: Some(1_000_000),
     }
 }
 
