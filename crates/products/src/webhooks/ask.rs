@@ -65,7 +65,7 @@ impl Asker {
         };
         let mut exchange = Exchange { url: plain.to_owned(), ..Exchange::default() };
         if question.get {
-            exchange.url = with_query(plain, &question.form);
+            exchange.url = with_query(plain, &question.form.encode());
         } else {
             exchange.request = question.form.encode();
         }
@@ -200,10 +200,10 @@ pub fn form_of<'a>(
     form
 }
 
-/// The address of a GET: the parameters behind it.
-fn with_query(plain: &str, form: &Params) -> String {
+/// The address of a GET: the encoded form behind it.
+pub(super) fn with_query(plain: &str, form: &str) -> String {
     let separator = if plain.contains('?') { '&' } else { '?' };
-    format!("{plain}{separator}{}", form.encode())
+    format!("{plain}{separator}{form}")
 }
 
 fn fetched(answer: Answer) -> twiml::Fetched {
@@ -229,7 +229,7 @@ fn outbound(
 ) -> Result<Outbound, SendError> {
     let (address, body, signed) = match question.get {
         true => {
-            let address = with_query(plain, &question.form);
+            let address = with_query(plain, &question.form.encode());
             let signed = signature::sign(&question.token, &address, &Params::default());
             (address, Bytes::new(), signed)
         }

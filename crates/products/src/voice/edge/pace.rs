@@ -8,7 +8,7 @@ use base::{AccountSid, CallSid, Instant};
 use crate::voice::model::{CallRecord, Plan};
 
 /// Calls that wait, by account.
-pub(super) struct Pace {
+pub struct Pace {
     /// Calls a second for each account; 0 means no limit.
     rate: u32,
     /// Calls at once for each account; 0 means no limit.
@@ -19,18 +19,19 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(rate: u32, limit: u32) -> Self {
+    /// So many calls a second and at once, for each account; 0 means no limit.
+    pub fn new(rate: u32, limit: u32) -> Self {
         let (waiting, next_at, live) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { rate, limit, waiting, next_at, live }
     }
 
     /// A call waits.
-    pub(super) fn queue(&mut self, record: CallRecord, plan: Plan) {
+    pub fn queue(&mut self, record: CallRecord, plan: Plan) {
         self.waiting.entry(record.key.account).or_default().push_back((record, plan));
     }
 
-    /// A waiting call is called back; `true` when it was there.
-    pub(super) fn remove(&mut self, call: CallSid) -> Option<CallRecord> {
+    /// A waiting call is called back; it is answered when it was there.
+    pub fn remove(&mut self, call: CallSid) -> Option<CallRecord> {
         self.waiting.values_mut().find_map(|queue| {
             let at = queue.iter().position(|(record, _)| record.key.sid == call)?;
             queue.remove(at).map(|(record, _)| record)
@@ -43,7 +44,7 @@ impl Pace {
     }
 
     /// The next call whose turn it is.
-    pub(super) fn next(&mut self, now: Instant) -> Option<(CallRecord, Plan)> {
+    pub fn next(&mut self, now: Instant) -> Option<(CallRecord, Plan)> {
         let due = |account: &AccountSid| {
             self.next_at.get(account).is_none_or(|at| *at <= now) && self.has_room(*account)
         };
@@ -63,7 +64,7 @@ impl Pace {
     }
 
     /// A call is over.
-    pub(super) fn gone(&mut self, call: CallSid) {
+    pub fn gone(&mut self, call: CallSid) {
         self.live.retain(|_, calls| {
             calls.remove(&call);
             !calls.is_empty()
@@ -71,7 +72,7 @@ impl Pace {
     }
 
     /// When the next call is due, as far as time alone decides.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
+    pub fn wake_at(&self) -> Option<Instant> {
         let waiting = self.waiting.keys().filter(|account| self.has_room(**account));
         waiting.filter_map(|account| self.next_at.get(account).copied()).min()
     }
