@@ -213,6 +213,9 @@ impl Kit {
 /// Something that runs until the program ends.
 pub type Task = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Begins what is done before the program ends.
+pub type Ending = Box<dyn FnOnce() -> Task + Send>;
+
 /// What products installed.
 #[derive(Default)]
 pub struct Installed {
@@ -222,6 +225,8 @@ pub struct Installed {
     pub jobs: Vec<Handler>,
     /// What is to be run.
     pub tasks: Vec<Task>,
+    /// What is done before the program ends, all at once and within a few seconds.
+    pub endings: Vec<Ending>,
     /// Façades, for products to the right.
     shared: Vec<Arc<dyn std::any::Any + Send + Sync>>,
 }

@@ -2,6 +2,7 @@
 //! time, among carriers and webhook endpoints that fail, and kills at any commit. One seed gives
 //! one run; a seed that fails is the bug report.
 
+pub mod calls;
 mod carrier;
 mod check;
 mod endpoints;

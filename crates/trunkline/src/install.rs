@@ -12,10 +12,12 @@ use products::accounts::{self, Accounts};
 use products::gateway::{Gateway, RateLimit, RequestLog, Response};
 use products::live::Live;
 use products::numbers;
+use products::registry::Ending;
 use products::webhooks::relay::Relay;
 use store::{Blobs, Store, StoreError};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use crate::credentials::{self, Pairs};
 use crate::settings::Settings;
@@ -23,6 +25,9 @@ use crate::{operator, ports, secrets, surroundings, welcome, wiring};
 
 /// A carrier has this long to answer an unbind.
 const UNBIND_MAX: Duration = Duration::from_secs(2);
+
+/// Products have this long to end what they have under way.
+const ENDING_MAX: Duration = Duration::from_secs(6);
 
 /// On a laptop, or as a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +116,8 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     let public_url = settings.public_url.clone().unwrap_or_else(|| address.clone());
     let live = Live::new(stopped.clone());
     let log = Arc::new(RequestLog::default());
-    let (mut routes, carriers) = wiring::join(&parts, &settings, mode, &public_url, &live)?;
+    let (mut routes, carriers, endings) =
+        wiring::join(&parts, &settings, mode, &public_url, &live)?;
     products::gateway::log::routes(&mut routes, &log);
     products::openapi::routes(&mut routes);
     accounts::ice::routes(&mut routes, settings.ice(&parts.accounts));
@@ -139,6 +145,7 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
     if let Err(error) = serving.await {
         tracing::error!(%error, "the server had failed");
     }
+    end(endings).await;
     if others.proxy.is_some() {
         surroundings::withdraw(&settings.data);
     }
@@ -153,6 +160,14 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
         tracing::error!(%error, "the store did not close");
     }
     Ok(())
+}
+
+/// Lets products end what they have under way.
+async fn end(endings: Vec<Ending>) {
+    let tasks: JoinSet<()> = endings.into_iter().map(|ending| ending()).collect();
+    if tokio::time::timeout(ENDING_MAX, tasks.join_all()).await.is_err() {
+        tracing::warn!("something was still under way");
+    }
 }
 
 fn open(

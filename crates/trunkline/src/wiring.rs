@@ -13,7 +13,7 @@ use products::gateway::{Routes, health};
 use products::jobs::Jobs;
 use products::live::Live;
 use products::messaging::{self, Messaging, Prices, work::Context};
-use products::registry::{self, Kit};
+use products::registry::{self, Ending, Kit};
 use products::voice::Voice;
 use products::webhooks::{self, Nudge, Outbox, Webhooks, WorkerConfig};
 
@@ -22,14 +22,15 @@ use crate::install::{Mode, Parts, StartError};
 use crate::secrets;
 use crate::settings::Settings;
 
-/// Joins the products, starts their workers, and answers their routes and the carriers.
+/// Joins the products, starts their workers, and answers their routes, the carriers, and what is
+/// done before the program ends.
 pub fn join(
     parts: &Parts,
     settings: &Settings,
     mode: Mode,
     public_url: &str,
     live: &Live,
-) -> Result<(Routes, Vec<Carrier>), StartError> {
+) -> Result<(Routes, Vec<Carrier>, Vec<Ending>), StartError> {
     let clock: Arc<dyn Clock> = Arc::clone(&parts.clock) as Arc<dyn Clock>;
     let Configured { carriers, network, sim } =
         configured(&settings.carriers, mode, parts, settings.trace(mode))?;
@@ -96,7 +97,7 @@ pub fn join(
         relay: Arc::clone(&parts.relay),
     };
     tokio::spawn(hooks.run(worker, hooks_mailbox));
-    Ok((installed.routes, carriers))
+    Ok((installed.routes, carriers, installed.endings))
 }
 
 /// Messaging, and the mailboxes of its dispatchers.

@@ -6,8 +6,8 @@ use base::{AccountSid, CallSid, ConferenceSid, Instant};
 use serde::{Deserialize, Serialize};
 use twiml::voice::ConferenceEvent;
 
-use crate::voice::engine::{Announced, Conferenced, Participant, Step};
-use crate::voice::model::Hook;
+use crate::voice::engine::{Announced, Conferenced, Ended, Gone, Participant, Step};
+use crate::voice::model::{CallKey, Hook};
 use crate::voice::params::Form;
 use crate::voice::store::conferences as sql;
 use crate::voice::work::Context;
@@ -321,12 +321,28 @@ pub fn abandon(tx: &mut Tx<'_>, account: AccountSid, sid: ConferenceSid) -> Resu
     sql::update(tx, &mut conference)
 }
 
-/// The conferences that a crash left open are over.
-pub fn end_orphans(tx: &mut Tx<'_>, node: &str) -> Result<(), StoreError> {
-    for (account, sid) in sql::open_on(tx, node)? {
-        let now = tx.now();
-        sql::everybody_left(tx, sid, now)?;
-        abandon(tx, account, sid)?;
+/// The conferences that a crash left open are over: whoever was in them left with its call, and
+/// that is told. Comes after their calls are ended.
+pub(super) fn end_orphans(tx: &mut Tx<'_>, context: &Context) -> Result<(), StoreError> {
+    for (account, sid) in sql::open_on(tx, &context.node)? {
+        if !sql::was_entered(tx, sid)? {
+            abandon(tx, account, sid)?;
+            continue;
+        }
+        let mut last = None;
+        let mut over_at = None;
+        for Seated { participant, .. } in sql::seats(tx, sid)? {
+            let call = super::store::find(tx, CallKey { account, sid: participant.call })?;
+            let status = call.as_ref().map_or("failed", |call| call.status.name());
+            let at = call.and_then(|call| call.ended_at).unwrap_or(tx.now());
+            over_at = over_at.max(Some(at));
+            last = Some(participant.clone());
+            let step = Step::Left(participant, Gone::HungUp, status);
+            follow(tx, context, &Conferenced { account, conference: sid, at, step })?;
+        }
+        let at = over_at.unwrap_or(tx.now());
+        let step = Step::Ended(Ended::LastLeft, last);
+        follow(tx, context, &Conferenced { account, conference: sid, at, step })?;
     }
     Ok(())
 }

@@ -55,12 +55,22 @@ pub static PRODUCT: Product = Product {
         installed.share(&voice);
         if live {
             let seed = (kit.random)();
+            let ending = desk.clone();
+            installed.endings.push(Box::new(move || Box::pin(stop(ending))));
             installed.tasks.push(Box::pin(edge::run(shared, desk, mailbox, seed)));
         }
         Ok(())
     },
     ..Product::BASE
 };
+
+/// Ends every call, and waits until that is done.
+async fn stop(desk: Desk) {
+    let (stopped, wait) = tokio::sync::oneshot::channel();
+    desk.tell(Told::Stop(stopped));
+    // Where nobody takes calls, nobody answers.
+    let _ = wait.await;
+}
 
 fn shared(kit: &Kit, settings: Settings) -> Shared {
     Shared {
@@ -85,6 +95,7 @@ fn shared(kit: &Kit, settings: Settings) -> Shared {
             home: kit.accounts.home().clone(),
             node: Arc::clone(&kit.node),
             spend_max: settings.spend_max,
+            public_url: Arc::clone(&kit.public_url),
         }),
         voices: edge::Voices::new(settings.engines.clone()),
         ladder: Arc::new(edge::Ladder::new(settings.trace)),

@@ -4,6 +4,7 @@ use crate::voice::caller_ids::Validation;
 use base::{AccountSid, CallSid, ConferenceSid, Instant, Money, PhoneNumberSid};
 use serde::{Deserialize, Serialize};
 
+
 /// Where a call is in its life. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {
@@ -336,6 +337,45 @@ pub struct RecordPlan {
     pub callback: Option<Hook>,
     /// Which: `in-progress`, `completed`, `absent`.
     pub events: Vec<String>,
+}
+
+/// The numbers of a leg's media, once it is closed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Quality {
+    /// Packets that came from the far end.
+    pub packets_received: u64,
+    /// Packets that were sent to it.
+    pub packets_sent: u64,
+    /// Packets that were expected and did not come.
+    pub packets_lost: u64,
+    /// Packets that came after their time, or twice.
+    pub packets_late: u64,
+    /// Packets of ours that the far end says it lost.
+    pub packets_lost_remote: u64,
+    /// Jitter between arrivals, at the end.
+    pub jitter_ms: f32,
+    /// The largest jitter.
+    pub jitter_max_ms: f32,
+    /// There and back, where the far end sent reports.
+    pub round_trip_ms: Option<f32>,
+    /// Mean opinion score of what was heard from the far end, 1 to 4.5 (ITU-T G.107).
+    pub mos: f32,
+}
+
+impl From<&media::Statistics> for Quality {
+    fn from(known: &media::Statistics) -> Self {
+        Self {
+            packets_received: known.received,
+            packets_sent: known.sent,
+            packets_lost: known.lost,
+            packets_late: known.discarded,
+            packets_lost_remote: known.remote_lost,
+            jitter_ms: known.jitter_ms,
+            jitter_max_ms: known.jitter_max_ms,
+            round_trip_ms: known.round_trip_ms,
+            mos: known.score,
+        }
+    }
 }
 
 #[cfg(test)]

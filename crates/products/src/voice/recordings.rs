@@ -1,12 +1,18 @@
 //! Recordings: their states, where they are had, and what is told of them.
 
+use ::store::{StoreError, Tx};
 use base::{AccountSid, CallSid, ConferenceSid, Instant, Money, RecordingSid};
 use ring::rand::{SecureRandom as _, SystemRandom};
+use serde::{Deserialize, Serialize};
 
-use crate::voice::model::RecordPlan;
+use crate::voice::model::{Hook, RecordPlan};
 use crate::voice::params::Form;
+use crate::voice::store::recordings as sql;
+use crate::voice::work::Context;
+use crate::webhooks::NewDelivery;
+use crate::webhooks::store::next_place;
 
-pub use crate::voice::store::recordings::{Filter, begin, end, find, list, open_on, set_status};
+pub use crate::voice::store::recordings::{Filter, find, list, open_on, set_status};
 
 /// Where a recording is in its life. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +67,23 @@ pub struct New {
     pub plan: RecordPlan,
 }
 
+/// Where a recording's steps are told, and which: `in-progress`, `completed`, `absent`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// Where.
+    pub hook: Hook,
+    /// Which.
+    pub events: Vec<String>,
+}
+
+impl Told {
+    /// What a plan asks for.
+    pub fn of(plan: &RecordPlan) -> Option<Self> {
+        let hook = plan.callback.clone()?;
+        Some(Self { hook, events: plan.events.clone() })
+    }
+}
+
 /// A recording as it stands in its row.
 #[derive(Clone, Debug)]
 pub struct Recording {
@@ -82,6 +105,10 @@ pub struct Recording {
     pub track: String,
     /// Twilio's word for why it was made.
     pub source: String,
+    /// Silence at both ends is cut off.
+    pub trim: bool,
+    /// Where its steps are told.
+    pub callback: Option<Told>,
     /// When it began.
     pub started_at: Instant,
     /// When its row changed last.
@@ -138,6 +165,59 @@ pub fn told(public_url: &str, recording: &Recording, step: &str) -> Form {
         form.push(("RecordingDuration", recording.duration_s().to_string()));
     }
     form
+}
+
+/// A recording begins: its row, its event and its callback. One whose row was written before it
+/// began is that one.
+pub fn begin(tx: &mut Tx<'_>, context: &Context, new: &New) -> Result<Recording, StoreError> {
+    let recording = sql::begin(tx, new, &context.node)?;
+    // The row of one that the API asked for is written before its media begins.
+    if new.name.is_some() {
+        tell(tx, context, &recording, "in-progress")?;
+    }
+    Ok(recording)
+}
+
+/// A recording is over, with what it came to: its row, its event, its callback. One that was over
+/// before is left as it is.
+pub fn end(tx: &mut Tx<'_>, context: &Context, recording: &Recording) -> Result<(), StoreError> {
+    let found = find(tx, recording.account, recording.sid)?;
+    let open = [Status::InProgress, Status::Paused];
+    if found.is_none_or(|known| !open.contains(&known.status)) {
+        return Ok(());
+    }
+    sql::end(tx, recording)?;
+    tell(tx, context, recording, recording.status.name())
+}
+
+/// The media of a recording was deleted.
+pub fn delete(tx: &mut Tx<'_>, recording: &Recording) -> Result<(), StoreError> {
+    sql::end(tx, recording)
+}
+
+/// Tells the application of a step, if it asked for it.
+fn tell(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    recording: &Recording,
+    step: &str,
+) -> Result<(), StoreError> {
+    let Some(callback) = &recording.callback else { return Ok(()) };
+    if !callback.events.iter().any(|event| event == step) {
+        return Ok(());
+    }
+    let object = recording.call.map_or(recording.sid.into(), Into::into);
+    let delivery = NewDelivery {
+        account: recording.account,
+        object,
+        // Those of its call stand in one line with it.
+        object_seq: next_place(tx, object)?,
+        url: callback.hook.url.clone(),
+        get: callback.hook.get,
+        params: told(&context.public_url, recording, step),
+        salt: None,
+    };
+    context.outbox.enqueue(tx, vec![delivery])
 }
 
 /// A nonce of the operating system's: parts are sealed outside transactions.

@@ -8,8 +8,8 @@ use base::{AccountSid, ApiError, CallSid, Instant, MasterKey, ObjectKey};
 use crate::accounts::geo::Home;
 use crate::numbers;
 use crate::usage::{self, Leaf, Used};
-use crate::voice::dialing;
 use crate::voice::model::{CallKey, CallRecord, Direction, OnNet, Plan, Status, StatusCallback};
+use crate::voice::{conferences, dialing};
 use crate::voice::params;
 use crate::voice::rules::{self, Callee, Facts, Prices};
 use crate::voice::store::{self, Change};
@@ -31,6 +31,8 @@ pub struct Context {
     pub node: Arc<str>,
     /// What an account's calls may cost in a day, in millionths; `None` means no limit.
     pub spend_max: Option<i64>,
+    /// How the world reaches this installation.
+    pub public_url: Arc<str>,
 }
 
 /// A call that somebody wants to be made.
@@ -269,9 +271,19 @@ fn told(call: &CallRecord, at: Instant) -> Option<NewDelivery> {
 /// A call that waits to be placed, and its sealed plan.
 pub type Waiting = (CallRecord, Option<Vec<u8>>);
 
+/// What a start does with what the node left open when it was killed: calls and conferences are
+/// over, nobody waits in a queue. Answers the calls that were still queued. Recordings are joined
+/// beside it ([`crate::voice::edge`]).
+pub fn recover(tx: &mut Tx<'_>, context: &Context) -> Result<Vec<Waiting>, StoreError> {
+    store::queues::forget_node(tx, &context.node)?;
+    let queued = end_orphans(tx, context)?;
+    conferences::end_orphans(tx, context)?;
+    Ok(queued)
+}
+
 /// Ends what a node left open when it was killed: answered calls were over when they were last
 /// seen, others failed. Calls that were still queued are left to be placed.
-pub fn end_orphans(tx: &mut Tx<'_>, context: &Context) -> Result<Vec<Waiting>, StoreError> {
+fn end_orphans(tx: &mut Tx<'_>, context: &Context) -> Result<Vec<Waiting>, StoreError> {
     let mut queued = Vec::new();
     for (call, plan, seen_at) in store::live_on(tx, &context.node)? {
         let status = match call.status {

@@ -107,8 +107,8 @@ async fn create(voice: Arc<Voice>, call: Call) -> ApiResult {
         source: RecordingSource::StartCallRecordingApi.name(),
         plan: plan.clone(),
     };
-    let node = Arc::clone(&voice.shared().context.node);
-    let unit = move |tx: &mut Tx<'_>| recordings::begin(tx, &new, &node);
+    let context = Arc::clone(&voice.shared().context);
+    let unit = move |tx: &mut Tx<'_>| recordings::begin(tx, &context, &new);
     let begun = voice.shared().store.write::<_, StoreError, _>(unit).await;
     let recording = begun.map_err(store_error)?;
     let name = ::media::RecordingId(recording.name);
@@ -303,7 +303,7 @@ async fn delete(voice: Arc<Voice>, call: Call) -> ApiResult {
         let of = |name| recording_blob(recording.account, recording.sid, name).map_err(store_error);
         let blobs = files.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
         let gone = recording.clone();
-        let unit = move |tx: &mut Tx<'_>| recordings::end(tx, &gone);
+        let unit = move |tx: &mut Tx<'_>| recordings::delete(tx, &gone);
         shared.store.write::<_, StoreError, _>(unit).await.map_err(store_error)?;
         for blob in blobs {
             shared.blobs.delete(&blob).await.map_err(store_error)?;

@@ -1,5 +1,5 @@
 //! The story of one call: its events, its SIP messages and every request about it with what was
-//! answered, in the order of time.
+//! answered, in the order of time; and the numbers of its media.
 
 use std::sync::Arc;
 
@@ -35,10 +35,12 @@ async fn show(voice: Arc<Voice>, call: Call) -> ApiResult {
         let object = AnySid::from(sid);
         let deliveries = webhooks::recorded(reader, account, object)?;
         let tries = webhooks::tries(reader, object)?;
-        Ok::<_, StoreError>(Some((record, events, deliveries, tries)))
+        let quality = store::quality(reader, record.key)?;
+        Ok::<_, StoreError>(Some((record, events, deliveries, tries, quality)))
     });
     let found = read.await.map_err(store_error)?;
-    let (record, events, deliveries, tries) = found.ok_or_else(|| call.request.not_found())?;
+    let (record, events, deliveries, tries, quality) =
+        found.ok_or_else(|| call.request.not_found())?;
     let master = Arc::clone(&voice.shared().master);
     let mut steps: Vec<(Instant, Value)> =
         events.iter().map(|event| (event.at, step_of(event, &record))).collect();
@@ -58,7 +60,8 @@ async fn show(voice: Arc<Voice>, call: Call) -> ApiResult {
     // Steps of the same instant keep their order: an event comes before what it causes.
     steps.sort_by_key(|(at, _)| *at);
     let steps: Vec<Value> = steps.into_iter().map(|(_, step)| step).collect();
-    Ok(Response::ok(&json!({ "object_sid": sid.to_string(), "steps": steps })))
+    let body = json!({ "object_sid": sid.to_string(), "steps": steps, "quality": quality });
+    Ok(Response::ok(&body))
 }
 
 fn step_of(event: &Event, record: &CallRecord) -> Value {

@@ -8,12 +8,12 @@ mod ladder;
 mod lines;
 mod listen;
 mod onnet;
-mod pace;
+pub mod pace;
 pub(in crate::voice) mod place;
 mod prompts;
 mod recordings;
 mod registrar;
-mod rooms;
+pub mod rooms;
 mod screen;
 mod settings;
 
@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::store::{Batch, Blobs, Store, StoreError, Tx};
-use base::{AccountSid, CallSid, ConferenceSid, MasterKey};
+use base::{AccountSid, CallSid, ConferenceSid, Instant, MasterKey};
 use machine::Machine as _;
 use net::media::{Media, OpenLeg};
 use net::sip::{SipHandle, Watch};
@@ -33,9 +33,8 @@ use tokio::sync::oneshot;
 use crate::accounts::Accounts;
 use crate::messaging::Messaging;
 use crate::voice::caller_ids::Validations;
-use crate::voice::conferences;
 use crate::voice::engine::{Config, Engine, Input, Opened, Order, Output, Ports};
-use crate::voice::model::{CallRecord, Plan};
+use crate::voice::model::{CallRecord, Plan, Quality};
 use crate::voice::phones::Phones;
 use crate::voice::store::Change;
 use crate::voice::work::{self, Context};
@@ -49,6 +48,9 @@ pub(in crate::voice) use prompts::fetched;
 pub use recordings::{blob as recording_blob, file as recording_file, mp3 as recording_mp3};
 pub use registrar::Bindings;
 pub use settings::{SETTINGS, Settings};
+
+/// How long calls may take to end when the program does.
+const STOP_MAX: Duration = Duration::from_secs(3);
 
 /// How often it is noted that calls live.
 const SEEN_EVERY: Duration = Duration::from_secs(1);
@@ -110,6 +112,8 @@ pub enum Told {
     Unpromised(AccountSid, ConferenceSid),
     /// It was found out how a queued call reaches its far end, or that it does not.
     Reached(Box<CallRecord>, Box<Plan>, Result<place::Way, base::ApiError>),
+    /// The program ends: end every call, and tell when that is done and on disk.
+    Stop(oneshot::Sender<()>),
 }
 
 /// The way to the task.
@@ -189,6 +193,8 @@ pub struct Edge {
     handsets: Option<sip::Uri>,
     ears: HashMap<media::TapId, listen::Ear>,
     takes: BTreeMap<media::RecordingId, recordings::Take>,
+    /// The program ends: whom to tell once calls are over, and by when.
+    stopping: Option<(Instant, oneshot::Sender<()>)>,
 }
 
 /// Starts SIP and media, and the task that joins them. Without a place to listen there are no
@@ -211,14 +217,21 @@ pub async fn run(shared: Arc<Shared>, desk: Desk, Mailbox(mut mailbox): Mailbox,
         let now = clock.now();
         edge.engine.tick(now);
         edge.drain();
-        while let Some((record, plan)) = edge.pace.next(now) {
-            edge.place_queued(record, plan);
+        if let Some((by, _)) = &edge.stopping {
+            if edge.engine.is_idle() || *by <= now {
+                return edge.finish().await;
+            }
+        } else {
+            while let Some((record, plan)) = edge.pace.next(now) {
+                edge.place_queued(record, plan);
+            }
         }
         if now.since(seen_at) >= SEEN_EVERY && edge.engine.calls() > 0 {
             seen_at = now;
             edge.note_alive();
         }
-        let wake = [edge.engine.wake_at(), edge.pace.wake_at(), Some(now + SEEN_EVERY)];
+        let by = edge.stopping.as_ref().map(|(by, _)| *by);
+        let wake = [edge.engine.wake_at(), edge.pace.wake_at(), Some(now + SEEN_EVERY), by];
         let wake = wake.into_iter().flatten().min().unwrap_or(now + SEEN_EVERY);
         tokio::select! {
             told = mailbox.recv() => match told {
@@ -347,17 +360,14 @@ impl Edge {
             stepping,
             writing,
             promises: BTreeMap::new(),
+            stopping: None,
         })
     }
 
     /// Ends what a crash left open, and goes on with what waited.
     async fn recover(&mut self) -> Result<(), StoreError> {
         let context = Arc::clone(&self.shared.context);
-        let unit = move |tx: &mut Tx<'_>| {
-            conferences::end_orphans(tx, &context.node)?;
-            crate::voice::store::queues::forget_node(tx, &context.node)?;
-            work::end_orphans(tx, &context)
-        };
+        let unit = move |tx: &mut Tx<'_>| work::recover(tx, &context);
         let queued = self.shared.store.write::<_, StoreError, _>(unit).await?;
         for (record, sealed) in queued {
             let plan = sealed.and_then(|it| work::open_plan(&self.shared.master, &record, &it));
@@ -389,6 +399,26 @@ impl Edge {
             Told::Settle(settled) => self.settle(settled),
             Told::Unpromised(account, conference) => self.unpromised(account, conference),
             Told::Reached(record, plan, way) => self.reached(*record, *plan, way),
+            Told::Stop(stopped) => {
+                let now = self.shared.clock.now();
+                self.engine.handle(now, Input::Stop);
+                self.stopping = Some((now + STOP_MAX, stopped));
+            }
+        }
+    }
+
+    /// Waits until what became of the calls is on disk and their ends are told to the other side.
+    async fn finish(mut self) {
+        self.drain();
+        // The store takes its units in order: what was handed in before this one is on disk then.
+        let written = self.shared.store.write::<_, StoreError, _>(|_| Ok(())).await;
+        if let Err(error) = written {
+            tracing::error!(%error, "the ends of calls are not on disk");
+        }
+        self.sip.stop(STOP_MAX).await;
+        if let Some((_, stopped)) = self.stopping.take() {
+            // Whoever asked may have lost its patience.
+            let _ = stopped.send(());
         }
     }
 
@@ -436,7 +466,7 @@ impl Edge {
             Output::Send { call, id, message, parties } => self.send(call, id, message, parties),
             Output::Problem { call, problem, url } => self.problem(call, &problem, url),
             Output::Quality { call, statistics } => {
-                tracing::debug!(%call, ?statistics, "the quality of a leg");
+                self.write(rooms::Write::Quality(call, Quality::from(&*statistics)));
             }
             Output::NameQueue { call, ticket, name, make } => {
                 self.name_queue(call, ticket, name, make);

@@ -8,7 +8,7 @@ use base::{AccountSid, CallSid, Instant};
 use crate::voice::model::{CallRecord, Plan};
 
 /// Calls that wait, by account.
-pub(super) struct Pace {
+pub struct Pace {
     /// Calls a second for each account; 0 means no limit.
     rate: u32,
     /// Calls at once for each account; 0 means no limit.
@@ -21,13 +21,14 @@ pub(super) struct Pace {
 }
 
 impl Pace {
-    pub(super) fn new(rate: u32, limit: u32) -> Self {
+    /// So many calls a second and at once, for each account; 0 means no limit.
+    pub fn new(rate: u32, limit: u32) -> Self {
         let (waiting, next_at, live) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
         Self { rate, limit, waiting, next_at, live, later: BTreeMap::new() }
     }
 
     /// A call waits, after its delay.
-    pub(super) fn queue(&mut self, record: CallRecord, plan: Plan) {
+    pub fn queue(&mut self, record: CallRecord, plan: Plan) {
         if plan.delay_s > 0 {
             let at = record.created_at + Duration::from_secs(u64::from(plan.delay_s));
             self.later.insert((at, record.key.sid), (record, plan));
@@ -41,8 +42,8 @@ impl Pace {
         self.waiting.entry(record.key.account).or_default().push_back((record, plan));
     }
 
-    /// A waiting call is called back; `true` when it was there.
-    pub(super) fn remove(&mut self, call: CallSid) -> Option<CallRecord> {
+    /// A waiting call is called back; it is answered when it was there.
+    pub fn remove(&mut self, call: CallSid) -> Option<CallRecord> {
         let late = self.later.keys().copied().find(|(_, sid)| *sid == call);
         if let Some((record, _)) = late.and_then(|key| self.later.remove(&key)) {
             return Some(record);
@@ -59,7 +60,7 @@ impl Pace {
     }
 
     /// The next call whose turn it is.
-    pub(super) fn next(&mut self, now: Instant) -> Option<(CallRecord, Plan)> {
+    pub fn next(&mut self, now: Instant) -> Option<(CallRecord, Plan)> {
         while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
             let (record, plan) = entry.remove();
             self.turn(record, plan);
@@ -83,7 +84,7 @@ impl Pace {
     }
 
     /// A call is over.
-    pub(super) fn gone(&mut self, call: CallSid) {
+    pub fn gone(&mut self, call: CallSid) {
         self.live.retain(|_, calls| {
             calls.remove(&call);
             !calls.is_empty()
@@ -91,7 +92,7 @@ impl Pace {
     }
 
     /// When the next call is due, as far as time alone decides.
-    pub(super) fn wake_at(&self) -> Option<Instant> {
+    pub fn wake_at(&self) -> Option<Instant> {
         let waiting = self.waiting.keys().filter(|account| self.has_room(**account));
         let turns = waiting.filter_map(|account| self.next_at.get(account).copied());
         turns.chain(self.later.keys().next().map(|(at, _)| *at)).min()

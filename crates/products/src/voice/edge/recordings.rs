@@ -15,7 +15,6 @@ use crate::voice::edge::{Edge, Shared};
 use crate::voice::engine::{Input, Recorded, RecordingSource};
 use crate::voice::model::RecordPlan;
 use crate::voice::recordings::{self, New, Recording, Status};
-use crate::webhooks::ask::{Question, form_of};
 
 /// A recording under way: its parts go to a task of its own.
 pub(super) struct Take(UnboundedSender<Part>);
@@ -84,11 +83,9 @@ async fn record(
     new: New,
     mut parts: UnboundedReceiver<Part>,
 ) -> Result<Option<voice::Recording>, StoreError> {
-    let (plan, channels) = (new.plan.clone(), if new.plan.dual { 2 } else { 1 });
-    let node = Arc::clone(&shared.context.node);
-    let begin = move |tx: &mut Tx<'_>| recordings::begin(tx, &new, &node);
+    let context = Arc::clone(&shared.context);
+    let begin = move |tx: &mut Tx<'_>| recordings::begin(tx, &context, &new);
     let mut recording = shared.store.write::<_, StoreError, _>(begin).await?;
-    tell(shared, &recording, &plan, "in-progress").await;
     let (mut number, mut duration_ms) = (0, 0);
     while let Some(part) = parts.recv().await {
         match part {
@@ -102,11 +99,8 @@ async fn record(
             }
         }
     }
-    let trim = plan.trim;
-    finish(shared, &mut recording, number, channels, trim, duration_ms).await?;
-    let completed = recording.status == Status::Completed;
-    tell(shared, &recording, &plan, if completed { "completed" } else { "absent" }).await;
-    Ok(completed.then(|| voice::Recording {
+    finish(shared, &mut recording, number, duration_ms).await?;
+    Ok((recording.status == Status::Completed).then(|| voice::Recording {
         url: recordings::address(&shared.public_url, &recording),
         sid: recording.sid.to_string(),
         duration_s: recording.duration_s(),
@@ -138,10 +132,9 @@ async fn finish(
     shared: &Shared,
     recording: &mut Recording,
     parts: u32,
-    channels: u16,
-    trim: bool,
     duration_ms: u64,
 ) -> Result<(), StoreError> {
+    let (channels, trim) = (recording.channels, recording.trim);
     let key = ObjectKey::derive(&shared.master, &recording.salt);
     let mut samples: Vec<i16> = Vec::new();
     for number in 0..parts {
@@ -165,8 +158,8 @@ async fn finish(
         let whole = blob(recording.account, recording.sid, "recording.wav")?;
         shared.blobs.put(&whole, sealed.into()).await?;
     }
-    let done = recording.clone();
-    shared.store.write::<_, StoreError, _>(move |tx| recordings::end(tx, &done)).await?;
+    let (done, context) = (recording.clone(), Arc::clone(&shared.context));
+    shared.store.write::<_, StoreError, _>(move |tx| recordings::end(tx, &context, &done)).await?;
     for number in 0..parts {
         shared.blobs.delete(&part_key(recording, number)?).await?;
     }
@@ -234,8 +227,7 @@ async fn end_named(shared: &Shared, name: media::RecordingId) -> Result<(), Stor
     let open = shared.store.read(move |reader| recordings::open_on(reader, &node)).await?;
     let named = open.into_iter().filter(|recording| recording.name == name.0);
     for mut recording in named {
-        let channels = recording.channels;
-        finish(shared, &mut recording, 0, channels, false, 0).await?;
+        finish(shared, &mut recording, 0, 0).await?;
     }
     Ok(())
 }
@@ -249,36 +241,7 @@ pub(super) async fn recover(shared: &Shared) -> Result<(), StoreError> {
         while shared.blobs.get(&part_key(&recording, parts)?).await.is_ok() {
             parts += 1;
         }
-        let channels = recording.channels;
-        finish(shared, &mut recording, parts, channels, false, 0).await?;
+        finish(shared, &mut recording, parts, 0).await?;
     }
     Ok(())
-}
-
-/// Tells the application of a step.
-async fn tell(shared: &Shared, recording: &Recording, plan: &RecordPlan, step: &str) {
-    let Some(hook) = plan.callback.as_ref() else { return };
-    if !plan.events.iter().any(|event| event == step) {
-        return;
-    }
-    let account = match shared.accounts.find(recording.account).await {
-        Ok(Some(account)) => account,
-        _ => return,
-    };
-    let form = recordings::told(&shared.public_url, recording, step);
-    let standing = form.iter().map(|(name, value)| (*name, value.as_str()));
-    let question = Question {
-        account: recording.account,
-        object: recording.call.map_or(recording.sid.into(), Into::into),
-        salt: None,
-        token: account.auth_token.clone(),
-        url: hook.url.clone(),
-        get: hook.get,
-        form: form_of(standing, &[]),
-    };
-    match shared.asker.ask(&question).await {
-        Ok(Ok(_)) => {}
-        Ok(Err((code, text))) => tracing::info!(code, text, "a recording's callback"),
-        Err(error) => tracing::warn!(%error, "a recording's callback"),
-    }
 }

@@ -11,33 +11,33 @@ use crate::resource::Refusal;
 use crate::voice::conferences;
 use crate::voice::edge::Edge;
 use crate::voice::engine::{Conferenced, Input, Member, Ticket};
-use crate::voice::model::{CallKey, Plan};
+use crate::voice::model::{CallKey, Plan, Quality};
 use crate::voice::queues;
+use crate::voice::store;
 use crate::voice::work::Context;
 
 /// Something to be written.
-pub(super) enum Write {
+pub enum Write {
     /// Who waits where.
     Member(Member),
     /// What happened in a conference.
     Conference(Box<Conferenced>),
     /// Nobody came into a conference.
     Abandoned(AccountSid, ConferenceSid),
+    /// The numbers of a call's media.
+    Quality(CallKey, Quality),
     /// Nothing: whoever hands it in waits for what was handed in before.
     Nothing,
 }
 
 /// Writes, in order.
-pub(super) fn write(
-    tx: &mut Tx<'_>,
-    context: &Context,
-    writes: &[Write],
-) -> Result<(), StoreError> {
+pub fn write(tx: &mut Tx<'_>, context: &Context, writes: &[Write]) -> Result<(), StoreError> {
     for one in writes {
         match one {
             Write::Member(member) => queues::follow(tx, &context.node, member)?,
             Write::Conference(news) => conferences::follow(tx, context, news)?,
             Write::Abandoned(account, sid) => conferences::abandon(tx, *account, *sid)?,
+            Write::Quality(call, quality) => store::set_quality(tx, *call, quality)?,
             Write::Nothing => {}
         }
     }

@@ -8,6 +8,7 @@ use twiml::voice::{self, Input as Told};
 use crate::voice::engine::live::{Role, Runner, Stage};
 use crate::voice::engine::{Engine, Order, Output, RecordingSource};
 use crate::voice::model::Status;
+use crate::voice::params::is_outbound;
 use crate::voice::store::Change;
 
 /// How a leg ended.
@@ -64,6 +65,18 @@ impl Engine {
         live.stage = Stage::Ending;
         let leg = live.leg;
         self.put(Output::Sip(sip::Command::Hangup { leg, headers: Vec::new() }));
+    }
+
+    /// Ends every call.
+    pub(super) fn stop_all(&mut self) {
+        self.stopping = true;
+        let calls: Vec<CallSid> = self.calls.keys().copied().collect();
+        for call in calls {
+            let Some(live) = self.calls.get(&call) else { continue };
+            let gives_up = live.record.answered_at.is_none() && is_outbound(&live.record);
+            let verdict = if gives_up { Status::Canceled } else { Status::Completed };
+            self.hang_up(call, verdict);
+        }
     }
 
     /// A leg is over.

@@ -13,7 +13,7 @@ use crate::voice::rules::TIME_LIMIT_S;
 impl Engine {
     /// A call comes: the edge decides.
     pub(super) fn incoming(&mut self, incoming: Box<sip::Incoming>) {
-        if self.calls.len() >= self.config.calls_max {
+        if self.stopping || self.calls.len() >= self.config.calls_max {
             return self.refuse(incoming.leg, 503);
         }
         self.put(Output::Screen(incoming));
@@ -38,6 +38,9 @@ impl Engine {
         let headers = vec![(SID_FIELD.to_owned(), call.to_string())];
         let status = 180;
         self.put(Output::Sip(sip::Command::Progress { leg, status, sdp: None, headers }));
+        if self.stopping {
+            self.hang_up(call, Status::Completed);
+        }
         self.run(call);
     }
 

@@ -227,6 +227,8 @@ pub enum Input {
     },
     /// By the API, of a conference.
     Conference(ConferenceSid, RoomOrder),
+    /// The program ends: every call does, and no other begins.
+    Stop,
 }
 
 /// What the engine wants.
@@ -384,7 +386,7 @@ pub enum Output {
     /// The numbers of a leg that is closed.
     Quality {
         /// Whose.
-        call: CallSid,
+        call: CallKey,
         /// Its numbers.
         statistics: Box<media::Statistics>,
     },

@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, VecDeque};
 use base::{AccountSid, CallSid, ConferenceSid, Instant, QueueSid};
 use machine::{Machine, Random};
 
+use crate::voice::model::CallKey;
 pub use io::{
     Admission, Fetching, Input, Opened, Order, Output, Placing, Ports, Recorded, RecordingSource,
     Ticket,
@@ -59,7 +60,7 @@ pub struct Engine {
     ports: Box<dyn Ports>,
     calls: BTreeMap<CallSid, Live>,
     by_leg: BTreeMap<sip::LegId, CallSid>,
-    by_media: BTreeMap<media::LegId, CallSid>,
+    by_media: BTreeMap<media::LegId, CallKey>,
     recordings: BTreeMap<media::RecordingId, record::Recording>,
     lines: BTreeMap<QueueSid, queue::Line>,
     rooms: BTreeMap<ConferenceSid, conference::Room>,
@@ -71,6 +72,7 @@ pub struct Engine {
     outputs: VecDeque<Output>,
     now: Instant,
     next: u64,
+    stopping: bool,
 }
 
 impl Engine {
@@ -96,12 +98,28 @@ impl Engine {
             outputs: VecDeque::new(),
             now: Instant::default(),
             next: first.max(1),
+            stopping: false,
         }
     }
 
     /// Calls that live.
     pub fn calls(&self) -> usize {
         self.calls.len()
+    }
+
+    /// Whether nothing at all is left of any call: no leg of either kind, no recording that is not
+    /// on disk, nobody in a queue or conference.
+    pub fn is_idle(&self) -> bool {
+        let waits = |line: &queue::Line| !line.is_empty();
+        self.calls.is_empty()
+            && self.by_leg.is_empty()
+            && self.by_media.is_empty()
+            && self.recordings.is_empty()
+            && self.rooms.is_empty()
+            && self.room_names.is_empty()
+            && self.by_mixer.is_empty()
+            && !self.lines.values().any(waits)
+            && self.wakes.next().is_none()
     }
 
     /// Whether a call lives and has media.
@@ -162,7 +180,8 @@ impl Engine {
             media::Owner::Leg(leg) => leg,
             media::Owner::Mixer(mixer) => return self.mixer_event(mixer, event),
         };
-        let Some(call) = self.by_media.get(&leg).copied() else { return };
+        let Some(key) = self.by_media.get(&leg).copied() else { return };
+        let call = key.sid;
         match event {
             media::Event::Finished { item, .. } => self.item_finished(call, item),
             media::Event::Digit { digit } => self.digit(call, digit),
@@ -180,7 +199,7 @@ impl Engine {
             media::Event::Speaking { speaking } => self.speaks(call, speaking),
             media::Event::Closed(statistics) => {
                 self.by_media.remove(&leg);
-                self.put(Output::Quality { call, statistics });
+                self.put(Output::Quality { call: key, statistics });
             }
             _ => {}
         }
@@ -214,6 +233,7 @@ impl Machine for Engine {
             Input::Order(call, order) => self.order(call, order),
             Input::Queue { call, ticket, result } => self.queue_named(call, ticket, result),
             Input::Conference(conference, order) => self.room_order(conference, order),
+            Input::Stop => self.stop_all(),
         }
     }
 

@@ -14,6 +14,10 @@ use crate::voice::rules::TIME_LIMIT_S;
 impl Engine {
     /// A queued call has its turn.
     pub(super) fn place(&mut self, placing: Placing) {
+        if self.stopping {
+            // It stays queued, and the next start places it.
+            return;
+        }
         self.call_out(placing, Role::Main);
     }
 

@@ -49,6 +49,13 @@ pub(super) struct Line {
     agents: VecDeque<CallSid>,
 }
 
+impl Line {
+    /// Whether nobody is in it, at either end.
+    pub(super) fn is_empty(&self) -> bool {
+        self.members.is_empty() && self.agents.is_empty()
+    }
+}
+
 /// What a `Dial` of a queue has beside other dials.
 pub(super) struct Serving {
     ticket: Ticket,

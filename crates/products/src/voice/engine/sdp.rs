@@ -38,8 +38,8 @@ impl Engine {
             super::live::Role::Main => None,
         };
         let Some(opened) = self.ports.open(beside) else { return false };
-        self.by_media.insert(opened.leg, call);
         if let Some(live) = self.calls.get_mut(&call) {
+            self.by_media.insert(opened.leg, live.record.key);
             live.media = Some(opened.leg);
             live.port = opened.port;
         }

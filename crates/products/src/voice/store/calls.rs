@@ -3,7 +3,7 @@
 use ::store::{NewEvent, Query, Row, StoreError, Tx, Value};
 use base::{AccountSid, CallSid, Currency, Instant, Money, Sid};
 
-use crate::voice::model::{CallKey, CallRecord, Direction, Status};
+use crate::voice::model::{CallKey, CallRecord, Direction, Quality, Status};
 
 pub(super) const TABLES: &str = "
     CREATE TABLE calls (
@@ -37,6 +37,11 @@ pub(super) const TABLES: &str = "
     ) {clustered};
     CREATE INDEX calls_live ON calls (node, sid) WHERE ended_at IS NULL;
     CREATE INDEX calls_by_parent ON calls (parent, sid) WHERE parent IS NOT NULL;
+    ";
+
+/// What came with the numbers of media.
+pub(super) const QUALITY: &str = "
+    ALTER TABLE calls ADD COLUMN quality {text};
     ";
 
 const COLUMNS: &str = "account, sid, parent, direction, status, caller, called, caller_name, \
@@ -196,6 +201,23 @@ pub fn change(tx: &mut Tx<'_>, change: &Change) -> Result<Option<CallRecord>, St
         ],
     )?;
     Ok(Some(call))
+}
+
+/// Keeps the numbers of a call's media.
+pub fn set_quality(tx: &mut Tx<'_>, key: CallKey, quality: &Quality) -> Result<(), StoreError> {
+    let Ok(json) = serde_json::to_string(quality) else { return Ok(()) };
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    let values: [Value<'_>; 3] = [(&json).into(), (&account).into(), (&sid).into()];
+    tx.execute("UPDATE calls SET quality = ? WHERE account = ? AND sid = ?", &values)?;
+    Ok(())
+}
+
+/// The numbers of a call's media; none while it has any, or when it never had.
+pub fn quality(query: &mut impl Query, key: CallKey) -> Result<Option<Quality>, StoreError> {
+    let sql = "SELECT quality FROM calls WHERE account = ? AND sid = ?";
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    let found = query.row(sql, &[(&account).into(), (&sid).into()], |row| row.text_or_null(0))?;
+    Ok(found.flatten().and_then(|json| serde_json::from_str(&json).ok()))
 }
 
 /// Removes a call.

@@ -224,6 +224,13 @@ pub fn everybody_left(
     Ok(())
 }
 
+/// Whether anybody ever came into a conference.
+pub fn was_entered(query: &mut impl Query, conference: ConferenceSid) -> Result<bool, StoreError> {
+    let sql = "SELECT 1 FROM participants WHERE conference = ? LIMIT 1";
+    let found = query.row(sql, &[(&conference.bytes()).into()], |row| row.int(0))?;
+    Ok(found.is_some())
+}
+
 /// Who is in a conference, in the order in which they came.
 pub fn seats(query: &mut impl Query, conference: ConferenceSid) -> Result<Vec<Seated>, StoreError> {
     let sql = "SELECT call, label, muted, hold, coaches, start_on_enter, end_on_exit, created_at, \

@@ -7,7 +7,9 @@ pub mod dialing;
 pub mod queues;
 pub mod recordings;
 
-pub use calls::{Change, Filter, Left, change, delete, find, insert, list, live_on, seen};
+pub use calls::{
+    Change, Filter, Left, change, delete, find, insert, list, live_on, quality, seen, set_quality,
+};
 
 use ::store::Migration;
 
@@ -18,6 +20,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "voice/3", sql: recordings::CONFERENCES },
     Migration { name: "voice/4", sql: conferences::TABLES },
     Migration { name: "voice/5", sql: queues::TABLES },
+    Migration { name: "voice/6", sql: recordings::CALLBACKS },
+    Migration { name: "voice/7", sql: calls::QUALITY },
     Migration { name: "voice.domains/1", sql: domains::TABLES },
     Migration { name: "voice.dialing/1", sql: dialing::TABLES },
 ];

@@ -4,7 +4,7 @@ use ::store::{NewEvent, Query, Row, StoreError, Tx, Value};
 use base::{AccountSid, CallSid, ConferenceSid, Currency, Instant, RecordingSid, Sid};
 
 use crate::usage::{self, Leaf, Used};
-use crate::voice::recordings::{New, Recording, Status};
+use crate::voice::recordings::{New, Recording, Status, Told};
 
 pub(super) const TABLES: &str = "
     CREATE TABLE recordings (
@@ -34,13 +34,19 @@ pub(super) const TABLES: &str = "
 
 const COLUMNS: &str = "account, sid, call, name, status, channels, track, source, started_at, \
                        updated_at, duration_ms, size, price, currency, salt, event, event_seq, \
-                       conference";
+                       conference, callback, trim";
 
 /// What came with conferences.
 pub(super) const CONFERENCES: &str = "
     ALTER TABLE recordings ADD COLUMN conference {blob};
     CREATE INDEX recordings_by_conference ON recordings (conference, sid)
         WHERE conference IS NOT NULL;
+    ";
+
+/// What came with callbacks that outlive a crash.
+pub(super) const CALLBACKS: &str = "
+    ALTER TABLE recordings ADD COLUMN callback {text};
+    ALTER TABLE recordings ADD COLUMN trim {int} NOT NULL DEFAULT 0;
     ";
 
 /// Names that follow from SIDs have this bit; those that the engine counts never do.
@@ -72,6 +78,8 @@ pub fn begin(tx: &mut Tx<'_>, new: &New, node: &str) -> Result<Recording, StoreE
         channels: if new.plan.dual { 2 } else { 1 },
         track: new.plan.track.clone(),
         source: new.source.to_owned(),
+        trim: new.plan.trim,
+        callback: Told::of(&new.plan),
         started_at: now,
         updated_at: now,
         duration_ms: 0,
@@ -88,11 +96,12 @@ pub fn begin(tx: &mut Tx<'_>, new: &New, node: &str) -> Result<Recording, StoreE
 fn insert(tx: &mut Tx<'_>, recording: &Recording, node: &str) -> Result<(), StoreError> {
     let name = i64::from_ne_bytes(recording.name.to_ne_bytes());
     let (call, conference) = (recording.call.map(Sid::bytes), recording.conference.map(Sid::bytes));
+    let callback = recording.callback.as_ref().and_then(|one| serde_json::to_string(one).ok());
     tx.execute(
         "INSERT INTO recordings (account, sid, call, conference, name, status, channels, track, \
          source, started_at, updated_at, duration_ms, size, price, currency, salt, event, \
-         event_seq, node) \
-         VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, NULL, ?, ?, ?, ?, ?)",
+         event_seq, node, callback, trim) \
+         VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 0, 0, NULL, ?, ?, ?, ?, ?, ?, ?)",
         &[
             (&recording.account.bytes()).into(),
             (&recording.sid.bytes()).into(),
@@ -109,6 +118,8 @@ fn insert(tx: &mut Tx<'_>, recording: &Recording, node: &str) -> Result<(), Stor
             recording.event.0.into(),
             recording.event.1.into(),
             node.into(),
+            callback.as_ref().into(),
+            recording.trim.into(),
         ],
     )?;
     Ok(())
@@ -272,5 +283,7 @@ fn from_row(row: &Row<'_>) -> Result<Recording, StoreError> {
         price: row.int_or_null(12)?.map(|micros| base::Money { micros, currency }),
         salt: row.bytes16(14)?,
         event: (row.int(15)?, row.int(16)?),
+        callback: row.text_or_null(18)?.and_then(|text| serde_json::from_str(&text).ok()),
+        trim: row.bool(19)?,
     })
 }

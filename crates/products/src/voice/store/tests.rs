@@ -16,7 +16,7 @@ use crate::voice::engine::{Conferenced, Ended, Gone, Member, Participant, Step};
 use crate::voice::model::{CallKey, Hook, RecordPlan};
 use crate::voice::recordings::{self, New};
 use crate::voice::rules::Prices;
-use crate::voice::work::Context;
+use crate::voice::work::{self, Context};
 use crate::voice::{queues, store};
 use crate::webhooks::Outbox;
 use crate::webhooks::store::recorded;
@@ -47,6 +47,7 @@ fn context(master: &Arc<MasterKey>) -> Context {
         home: Home::everywhere(),
         node: NODE.into(),
         spend_max: Some(1_000_000),
+        public_url: "http://ours".into(),
     }
 }
 
@@ -145,7 +146,8 @@ fn a_promised_conference_is_one_until_nobody_comes() {
     over.expect("a write");
     let second = promise(&mut ledger);
     assert_ne!(second.sid, first.sid);
-    ledger.run(at(2), |tx| conferences::end_orphans(tx, NODE)).expect("a write");
+    let context = context(&Arc::new(MasterKey::new([7; 32])));
+    ledger.run(at(2), |tx| work::recover(tx, &context)).expect("a write");
     let all =
         ledger.read(|r| store::conferences::list(r, account(), &Default::default(), None, 10));
     let all = all.expect("a list");
@@ -206,7 +208,7 @@ fn recordings_are_begun_once_filtered_and_deleted() {
     let mut ledger = ledger();
     let begin = |new: New, seconds, ledger: &mut Ledger| {
         let begun =
-            ledger.run::<_, StoreError>(at(seconds), |tx| recordings::begin(tx, &new, NODE));
+            ledger.run::<_, StoreError>(at(seconds), |tx| store::recordings::begin(tx, &new, NODE));
         begun.expect("a recording")
     };
     let reserved = begin(new(None, None), 0, &mut ledger);
@@ -236,7 +238,7 @@ fn recordings_are_begun_once_filtered_and_deleted() {
     assert!(halt(&mut ledger));
     let mut gone = counted.clone();
     gone.status = recordings::Status::Deleted;
-    ledger.run(at(5), |tx| recordings::end(tx, &gone)).expect("a write");
+    ledger.run(at(5), |tx| recordings::delete(tx, &gone)).expect("a write");
     assert!(!halt(&mut ledger), "it is over");
     assert_eq!(listed(of_call.clone(), &mut ledger), [reserved.sid]);
     let with_deleted = recordings::Filter { deleted: true, ..of_call };
