@@ -18,8 +18,8 @@ if PHASE == "before":
     domain = api.sip.domains.create(domain_name=DOMAIN, sip_registration=True)
     domain.auth.registrations.credential_list_mappings.create(credential_list_sid=users.sid)
     known = f"<sip:alice@{DOMAIN}>;auth_user=alice;auth_pass={PASSWORD};regint=3600;answermode=auto;"
-    alice = Softphone("alice", f'{known}outbound="sip:127.0.0.1:{SIP}"')
-    alice.happened("REGISTER_OK")
+    alice = Softphone("alice", f'{known}outbound="sip:127.0.0.1:{SIP}"', stays=True)
+    alice.registers()
     ended(api.calls.create(to=f"sip:alice@{DOMAIN}", from_=OURS, twiml="<Response/>"))
     pid.write_text(str(alice.process.pid))
 else:

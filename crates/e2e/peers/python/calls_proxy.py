@@ -17,8 +17,15 @@ number.update(voice_url=sink.url + "/voice")
 phone = Softphone("behind", f'<sip:03012345678@127.0.0.1>;regint=0;answermode=auto;catchall=yes;outbound="sip:127.0.0.1:{CARRIER}"')
 proxy = Proxy(CARRIER, SIP, phone.port, os.environ["CARRIER_PASSWORD"])
 wait_for("our registration", lambda: "registered trunk for 600" in proxy.said())
-line = requests.get(f"{BASE}/trunkline/v1/SipCarriers", auth=(ACCOUNT, TOKEN), timeout=10).json()["sip_carriers"][0]
-assert line["up"] and line["registration"] == {"state": "registered", "expires_s": 60}, line
+
+
+def shown():
+    answer = requests.get(f"{BASE}/trunkline/v1/SipCarriers", auth=(ACCOUNT, TOKEN), timeout=10)
+    line = answer.json()["sip_carriers"][0]
+    return line["up"] and line["registration"] == {"state": "registered", "expires_s": 60}
+
+
+wait_for("it to be shown", shown)
 
 # Out, as the carrier writes numbers; we hang up.
 mark = phone.mark()
@@ -50,14 +57,13 @@ ended(api.calls(form["CallSid"]).fetch())
 
 # In; the phone hangs up.
 del sink.requests[:]
-sink.answers["/voice"] = (200, "text/xml", "<Response><Pause length='60'/></Response>")
+sink.answers["/voice"] = (200, "text/xml", "<Response><Gather timeout='60'/></Response>")
 mark = phone.mark()
 phone.tell("dial", f"sip:0015550001111@127.0.0.1:{SIP}")
 form = wait_for("its call", lambda: sink.of("/voice"))[0]["form"]
 phone.happened("CALL_ESTABLISHED", mark)
 phone.tell("hangup")
 ended(api.calls(form["CallSid"]).fetch())
-
-# A call that nobody picks up is called back through the proxy.
+assert f"within BYE from {phone.port}" in proxy.said().rpartition("within ACK")[2], proxy.said()
 phone.stop()
 proxy.stop()

@@ -21,7 +21,7 @@ sink.answers["/voice"] = (200, "text/xml", "<Response><Pause length='1'/></Respo
 authority = pathlib.Path(os.environ["DATA"], "authority", "ca.pem")
 known = f"<sip:alice@{DOMAIN}>;auth_user=alice;auth_pass={PASSWORD};regint=600;answermode=auto;"
 alice = Softphone("alice", f'{known}outbound="sip:127.0.0.1:{TLS};transport=tls"', sip=f"sip_cafile {authority}\nsip_verify_server yes")
-alice.happened("REGISTER_OK")
+alice.registers()
 mark = alice.mark()
 alice.tell("dial", f"sip:4711@{DOMAIN}")
 asked = wait_for("its call", lambda: sink.of("/voice"))[0]

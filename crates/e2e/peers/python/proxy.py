@@ -1,4 +1,5 @@
 """Kamailio between us and a phone: it stays in the way of dialogs (Record-Route), and takes registrations by digest."""
+import atexit
 import os
 import pathlib
 import socket
@@ -83,6 +84,7 @@ class Proxy:
         command = ["/usr/sbin/kamailio", "-f", str(folder / "kamailio.cfg"), "-DD", "-E", "-Y", str(folder), "-w", str(folder)]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        atexit.register(self.stop)
         self.port = int(port)
         wait_for("Kamailio", self.answers)
 
@@ -106,5 +108,6 @@ class Proxy:
         return self.log.read_text(errors="replace")
 
     def stop(self):
-        self.process.terminate()
-        self.process.wait(20)
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(20)

@@ -1,4 +1,5 @@
 """A baresip softphone that is told what to do over its control port, and tells what happens to it."""
+import atexit
 import json
 import os
 import pathlib
@@ -24,17 +25,25 @@ audio_source aufile,{folder}/said.wav
 """
 
 
-def free_port(kind=socket.SOCK_DGRAM):
-    with socket.socket(socket.AF_INET, kind) as free:
-        free.bind(("127.0.0.1", 0))
-        return free.getsockname()[1]
+def free_port():
+    """A port that nobody has by UDP or TCP, and the one after it for TLS: baresip takes all three."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, socket.socket() as tls:
+            tcp.bind(("127.0.0.1", 0))
+            port = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+                tls.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 class Softphone:
-    """One account, which says a tone; `account` are parameters of baresip's account line."""
+    """One account, a line of baresip's, which says a tone. `sip` is more of its configuration; one that stays outlives the scenario."""
 
-    def __init__(self, name, account, hertz=650, sip=""):
-        self.port, self.control = free_port(), free_port(socket.SOCK_STREAM)
+    def __init__(self, name, account, hertz=650, sip="", stays=False):
+        self.port, self.control = free_port(), free_port()
         self.folder = pathlib.Path(os.environ["DATA"], f"softphone-{name}-{self.port}")
         self.folder.mkdir()
         config = CONFIG.format(port=self.port, control=self.control, folder=self.folder, sip=sip)
@@ -45,6 +54,8 @@ class Softphone:
         self.log = open(self.folder / "log", "wb")
         command = ["baresip", "-f", str(self.folder)]
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, start_new_session=True)
+        if not stays:
+            atexit.register(self.stop)
         self.events, self.answers = [], {}
         self.socket = wait_for("a softphone", self.connect)
         threading.Thread(target=self.read, daemon=True).start()
@@ -84,6 +95,13 @@ class Softphone:
         self.socket.sendall(b"%d:%s," % (len(text), text))
         return wait_for(f"an answer to {command}", lambda: self.answers.get(token))
 
+    def registers(self, outcome="200 OK"):
+        """Waits for the answer to its registration: that comes before there is anybody to tell."""
+        def answered():
+            log = (self.folder / "log").read_text(errors="replace")
+            return next((line for line in log.splitlines() if f"/v4}} {outcome}" in line), None)
+        wait_for(f"{outcome} to a registration", answered)
+
     def mark(self):
         """Events from now on."""
         return len(self.events)
@@ -100,4 +118,9 @@ class Softphone:
     def stop(self):
         if self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+            try:
+                self.process.wait(5)
+            except subprocess.TimeoutExpired:
+                # It waits for an answer to its last word.
+                self.process.kill()
+                self.process.wait(20)

@@ -1,14 +1,19 @@
-//! SIP domains with real peers: softphones (baresip), a proxy (Kamailio), a carrier that registers
-//! nobody (SIPp), over UDP and TLS.
+//! SIP domains with real peers: softphones (baresip), over UDP and TLS, and a carrier behind a
+//! proxy (Kamailio).
 
-use std::net::UdpSocket;
+use std::net::{TcpListener, UdpSocket};
 
 use crate::harness::{Engine, Trunkline};
 
-/// UDP ports that nobody has, no two the same.
+/// Ports that nobody has by UDP or TCP, no two the same.
 fn free_ports<const COUNT: usize>() -> [String; COUNT] {
-    let sockets = [(); COUNT].map(|()| UdpSocket::bind("127.0.0.1:0").expect("a free port"));
-    sockets.map(|socket| socket.local_addr().expect("bound").port().to_string())
+    let both = |_| {
+        let tcp = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let udp = UdpSocket::bind(tcp.local_addr().expect("bound")).ok()?;
+        Some((tcp, udp))
+    };
+    let sockets = [(); COUNT].map(|()| (0..100).find_map(both).expect("a port that is free twice"));
+    sockets.map(|(tcp, _)| tcp.local_addr().expect("bound").port().to_string())
 }
 
 #[test]
