@@ -71,7 +71,7 @@ fn uri() -> sip::Uri {
 #[test]
 fn a_call_whose_text_is_sent_after_its_end_is_forgotten() {
     let mut world = World::new();
-    let call = world.call("<Sms>Hi</Sms>");
+    let call = world.call("<Sms action='http://app/sent'>Hi</Sms>");
     let sending = world.outputs.iter().find_map(|output| match output {
         Output::Send { id, .. } => Some(*id),
         _ => None,
@@ -87,7 +87,7 @@ fn a_call_whose_text_is_sent_after_its_end_is_forgotten() {
 #[test]
 fn the_end_of_the_program_ends_every_call_and_lets_no_other_begin() {
     let mut world = World::new();
-    let up = world.call("<Pause length='60'/>");
+    let up = world.call("<Echo/>");
     world.tell(Input::Stop);
     let hangs_up = |output: &Output| matches!(output, Output::Sip(sip::Command::Hangup { leg, .. }) if *leg == leg_of(up));
     assert!(world.outputs.iter().any(hangs_up));
@@ -95,7 +95,7 @@ fn the_end_of_the_program_ends_every_call_and_lets_no_other_begin() {
     close_media(&mut world);
     assert_eq!(statuses(&world, up), [Status::InProgress, Status::Completed]);
     assert!(world.engine.is_idle());
-    let late = world.call("<Pause length='60'/>");
+    let late = world.call("<Echo/>");
     assert!(statuses(&world, late).is_empty(), "it is not answered");
     world.hang_up(late);
     assert_eq!(statuses(&world, late), [Status::NoAnswer]);
