@@ -16,7 +16,7 @@ if not os.path.exists(KEPT):
     # The sink of the second run listens at the same place.
     port = int(os.environ["SINK_PORT"])
     phone(PHONE, behave="answer")
-    made = api.calls.create(to=PHONE, from_=OURS, twiml="<Response><Pause length='120'/></Response>", record=True, status_callback=f"http://127.0.0.1:{port}/status")
+    made = api.calls.create(to=PHONE, from_=OURS, twiml="<Response><Pause length='120'/></Response>", record=True, status_callback=f"http://127.0.0.1:{port}/status", recording_status_callback=f"http://127.0.0.1:{port}/recording")
     live(PHONE)
     play(PHONE, tone(900, 10))
     wait_for("five seconds", lambda: calls(PHONE)[-1]["heard_ms"] >= 5500)
@@ -41,3 +41,6 @@ recording = wait_for("its recording", lambda: [r for r in call.recordings.list()
 kept = requests.get(f"{address}/2010-04-01/Accounts/{ACCOUNT}/Recordings/{recording.sid}.wav", auth=(ACCOUNT, TOKEN), timeout=10)
 said = tone_ms(samples(kept.content), 900)
 assert said >= 3800, said
+told = wait_for("its recording is told", lambda: sink.of("/recording"))
+steps = [asked["form"]["RecordingStatus"] for asked in told if asked["form"]["RecordingSid"] == recording.sid]
+assert steps == ["completed"] and told[0]["signed"], told

@@ -55,6 +55,9 @@ url = f"{os.environ['BASE_URL']}/2010-04-01/Accounts/{ACCOUNT}/Recordings/{recor
 kept = requests.get(url, auth=(ACCOUNT, TOKEN), timeout=10)
 echoed = tone_ms(samples(kept.content), 1200)
 assert echoed >= 2500, echoed
+story = f"{os.environ['BASE_URL']}/trunkline/v1/Calls/{made.sid}/Timeline"
+quality = wait_for("its numbers", lambda: requests.get(story, auth=(ACCOUNT, TOKEN), timeout=10).json()["quality"])
+assert quality["packets_received"] >= 100 and quality["packets_sent"] >= 100 and quality["mos"] > 3, quality
 
 # Busy; ringing until it is called back, by time and by the application.
 carrier = Sipp("busy")

@@ -82,6 +82,24 @@ fn a_carrier_of_calls_is_sipp() {
 }
 
 #[test]
+fn a_call_gets_its_bye_when_the_program_ends() {
+    let [sip, carrier] = free_ports();
+    let listen = format!("udp:127.0.0.1:{sip}");
+    let settings = [("TRUNKLINE_SIP_LISTEN", &*listen)];
+    let mut trunkline = Trunkline::start_with(Engine::Sqlite, &settings);
+    let folder = trunkline.folder().to_owned();
+    let mut script = python("calls_stop.py");
+    script.env("BASE_URL", &trunkline.address).env("DATA", &folder);
+    script.env("ACCOUNT_SID", ACCOUNT).env("AUTH_TOKEN", TOKEN);
+    script.env("SIP_PORT", &sip).env("CARRIER_PORT", &carrier);
+    let running = std::thread::spawn(move || succeed(script, "calls_stop.py"));
+    wait_for("the call", 60, || folder.join("live").exists().then_some(()));
+    trunkline.terminate();
+    trunkline.restart();
+    running.join().expect("what it found");
+}
+
+#[test]
 fn a_softphone_is_called_and_calls() {
     let [sip, phone] = free_ports();
     let listen = format!("udp:127.0.0.1:{sip}");

@@ -71,6 +71,13 @@ impl Trunkline {
         self.child.wait().expect("the program ends");
     }
 
+    /// Asks it to end by SIGTERM, and waits until it has.
+    pub fn terminate(&mut self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(asked.expect("kill runs").success(), "the program runs");
+        self.child.wait().expect("the program ends");
+    }
+
     /// Its files that contain `text`, the log among them when `TRUNKLINE_LOG` is set.
     pub fn files_with(&self, text: &str) -> Vec<PathBuf> {
         let (mut found, mut folders) = (Vec::new(), vec![self.folder.clone()]);

@@ -45,7 +45,8 @@ pub(super) fn at_the_end(world: &mut World) -> Result<Outcome, String> {
     for (number, _) in TENANTS {
         of_account(world, account(number), &mut outcome)?;
     }
-    if outcome.calls != world.known.len() {
+    // One that was killed right behind its commit is there, and nobody was told.
+    if outcome.calls < world.known.len() {
         return Err(format!("{} calls were made, {} are there", world.known.len(), outcome.calls));
     }
     every_charge(world)?;

@@ -135,11 +135,6 @@ impl Site {
             && calls.any(|call| call.up && call.talks && call.port == from.port())
     }
 
-    /// Whether none of its calls is under way.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.calls.is_empty()
-    }
-
     fn local(&self, port: u16, direction: Direction) -> Local {
         Local {
             address: self.at.ip(),

@@ -49,7 +49,6 @@ pub(super) struct Take {
 
 /// One life of the process.
 pub(super) struct Node {
-    pub(super) life: u64,
     pub(super) agent: Agent,
     pub(super) engine: Engine,
     pub(super) pace: Pace,
@@ -87,10 +86,9 @@ impl Node {
         agent.handle(now, sip::io::Input::Command(Box::new(command)));
         let draws = Random::from_seed_bytes(random.bytes());
         let names = Arc::new(Mutex::new(Names::new(life << 32, draws)));
-        let config = Config { media_address: far::NODE.ip(), calls_max: 12 };
+        let config = Config { media_address: far::NODE.ip(), calls_max: 20 };
         let ports = Box::new(Opener(Arc::clone(&names)));
         Self {
-            life,
             agent,
             engine: Engine::new(config, ports, random.bytes()),
             pace: Pace::new(2, 8),

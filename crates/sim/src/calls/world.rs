@@ -165,7 +165,7 @@ impl World {
         let bad = random.chance(800);
         let mut draw = |most| if bad { random.below(most) } else { 0 };
         let network = Network { loss: draw(250), twice: draw(200), latency_ms: 1 + draw(800) };
-        let kill_ppm = if random.chance(600) { random.below(400) } else { 0 };
+        let kill_ppm = if random.chance(600) { random.below(200) } else { 0 };
         let mut world = Self {
             ledger,
             context: context(&master),
@@ -197,9 +197,9 @@ impl World {
     fn plan(&mut self) {
         self.after(Duration::ZERO, Happening::Restart);
         for (most, happening) in [
-            (12, (|| Happening::Make) as fn() -> Happening),
-            (12, || Happening::Come),
-            (12, || Happening::Order),
+            (24, (|| Happening::Make) as fn() -> Happening),
+            (24, || Happening::Come),
+            (30, || Happening::Order),
             (40, || Happening::Trouble),
         ] {
             for _ in 0..2 + self.random.below(most) {

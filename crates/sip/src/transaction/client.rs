@@ -98,10 +98,14 @@ impl Client {
     }
 
     fn provisional(&mut self, now: Instant) {
+        let first = self.state == State::Trying;
         self.state = State::Proceeding;
         if self.invite {
-            // §17.1.1.2: repetitions end; how long it rings is the user's business.
-            (self.repeat_at, self.over_at) = (None, None);
+            // §17.1.1.2: repetitions end; how long it rings is the user's business. One that comes
+            // behind a CANCEL does not make it wait any longer than §9.1 says.
+            if first {
+                (self.repeat_at, self.over_at) = (None, None);
+            }
         } else if self.repeat_at.is_some() {
             // §17.1.2.2: from now on every T2.
             self.interval = self.timing.t2;

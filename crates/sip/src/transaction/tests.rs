@@ -52,7 +52,9 @@ fn a_provisional_response_stops_an_invite_and_slows_others() {
     assert_eq!(invite.heard(after_ms(100), 180), Heard::News);
     assert_eq!(invite.wake_at(), None, "it may ring for ever");
     invite.cancelled(after_ms(1_000));
-    assert_eq!(run(&mut invite), [(33_000, ClientDue::TimedOut)]);
+    assert_eq!(invite.heard(after_ms(1_100), 180), Heard::News);
+    let seen = run(&mut invite);
+    assert_eq!(seen, [(33_000, ClientDue::TimedOut)], "not longer for a 180 behind the CANCEL");
     let mut other = Client::new(false, false, Timing::default(), START);
     other.heard(after_ms(100), 100);
     assert_eq!(repeats(&run(&mut other))[..2], [4_100, 8_100]);

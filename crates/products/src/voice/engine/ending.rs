@@ -81,6 +81,10 @@ impl Engine {
 
     /// A leg is over.
     pub(super) fn leg_over(&mut self, leg: sip::LegId, how: How) {
+        if let Some(over) = self.screening.get_mut(&leg) {
+            // Whether it is let in is not decided: it will be told as over then.
+            *over = Some(how);
+        }
         let Some(call) = self.by_leg.remove(&leg) else { return };
         let Some(live) = self.calls.get_mut(&call) else { return };
         let answered = live.record.answered_at.is_some();
@@ -98,7 +102,8 @@ impl Engine {
         };
         live.stage = Stage::Ending;
         (live.ring_until, live.limit_at) = (None, None);
-        let role = live.role;
+        // The call may be forgotten as soon as its documents, queue and conference are.
+        let (role, media) = (live.role, live.media);
         let code = if answered { 200 } else { code };
         self.recordings_cut(call);
         self.step(call, status, code);
@@ -107,7 +112,6 @@ impl Engine {
         }
         self.stop_stay(call);
         self.stop_seat(call);
-        let media = self.calls.get(&call).and_then(|live| live.media);
         if let Some(leg) = media {
             self.put(Output::Media(media::Command::Close(leg)));
         }
@@ -132,6 +136,13 @@ impl Engine {
             self.calls.remove(&call);
             self.wakes.set(call, None);
             self.put(Output::Gone(call));
+        }
+    }
+
+    /// Forgets calls whose last document is over by now.
+    pub(super) fn forget_those_over(&mut self) {
+        while let Some(call) = self.perhaps_over.pop() {
+            self.forget_if_over(call);
         }
     }
 
@@ -189,6 +200,8 @@ impl Engine {
                 let Some(live) = self.calls.get_mut(&call) else { return };
                 match &live.main {
                     Some(_) => self.tell(call, Runner::Main, Told::Redirected(start)),
+                    // One that is not answered has nothing to run yet.
+                    None if !live.is_up() => {}
                     // A leg that was dialled begins to run documents of its own.
                     None => {
                         let mode = voice::Mode::Call;

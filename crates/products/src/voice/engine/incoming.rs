@@ -16,11 +16,13 @@ impl Engine {
         if self.stopping || self.calls.len() >= self.config.calls_max {
             return self.refuse(incoming.leg, 503);
         }
+        self.screening.insert(incoming.leg, None);
         self.put(Output::Screen(incoming));
     }
 
     pub(super) fn refuse(&mut self, leg: sip::LegId, status: u16) {
         let headers = Vec::new();
+        self.screening.remove(&leg);
         self.put(Output::Sip(sip::Command::Reject { leg, status, reason: None, headers }));
     }
 
@@ -31,6 +33,12 @@ impl Engine {
         let mut live = Live::new(record, Role::Main, leg, Stage::Offered(offer));
         live.extra = extra;
         live.plan.path = path;
+        if let Some(how) = self.screening.remove(&leg).flatten() {
+            self.by_leg.insert(leg, call);
+            self.calls.insert(call, live);
+            // The caller has given up meanwhile.
+            return self.leg_over(leg, how);
+        }
         let facts = voice::Facts { mode: voice::Mode::Call, answered: false, clients: false };
         live.main = Some(voice::Call::new(self.now, start, facts));
         self.by_leg.insert(leg, call);

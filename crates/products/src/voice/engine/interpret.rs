@@ -24,6 +24,9 @@ impl Engine {
             let Some((runner, wanted)) = next else { break };
             self.want(call, runner, wanted);
         }
+        if self.calls.get(&call).is_some_and(|live| !self.by_leg.contains_key(&live.leg)) {
+            self.perhaps_over.push(call);
+        }
         self.rewake(call);
     }
 

@@ -59,6 +59,8 @@ pub struct Engine {
     config: Config,
     ports: Box<dyn Ports>,
     calls: BTreeMap<CallSid, Live>,
+    /// Legs that came and are not decided on, with how they ended meanwhile.
+    screening: BTreeMap<sip::LegId, Option<ending::How>>,
     by_leg: BTreeMap<sip::LegId, CallSid>,
     by_media: BTreeMap<media::LegId, CallKey>,
     recordings: BTreeMap<media::RecordingId, record::Recording>,
@@ -69,6 +71,8 @@ pub struct Engine {
     random: Random,
     tones: tones::Tones,
     wakes: Wakes,
+    /// Calls without a leg whose documents moved: they may be forgotten.
+    perhaps_over: Vec<CallSid>,
     outputs: VecDeque<Output>,
     now: Instant,
     next: u64,
@@ -85,6 +89,7 @@ impl Engine {
             config,
             ports,
             calls: BTreeMap::new(),
+            screening: BTreeMap::new(),
             by_leg: BTreeMap::new(),
             by_media: BTreeMap::new(),
             recordings: BTreeMap::new(),
@@ -95,6 +100,7 @@ impl Engine {
             random: Random::from_seed_bytes(seed),
             tones: tones::Tones::default(),
             wakes: Wakes::default(),
+            perhaps_over: Vec::new(),
             outputs: VecDeque::new(),
             now: Instant::default(),
             next: first.max(1),
@@ -112,6 +118,7 @@ impl Engine {
     pub fn is_idle(&self) -> bool {
         let waits = |line: &queue::Line| !line.is_empty();
         self.calls.is_empty()
+            && self.screening.is_empty()
             && self.by_leg.is_empty()
             && self.by_media.is_empty()
             && self.recordings.is_empty()
@@ -219,6 +226,7 @@ impl Machine for Engine {
             Input::Admitted(admission) => self.admitted(*admission),
             Input::Refused { leg, status } => self.refuse(leg, status),
             Input::Challenged { leg, realm } => {
+                self.screening.remove(&leg);
                 self.put(Output::Sip(sip::Command::Challenge { leg, realm }));
             }
             Input::Place(placing) => self.place(*placing),
@@ -235,6 +243,7 @@ impl Machine for Engine {
             Input::Conference(conference, order) => self.room_order(conference, order),
             Input::Stop => self.stop_all(),
         }
+        self.forget_those_over();
     }
 
     fn tick(&mut self, now: Instant) {
@@ -243,6 +252,7 @@ impl Machine for Engine {
             self.due(call);
             self.rewake(call);
         }
+        self.forget_those_over();
     }
 
     fn poll(&mut self) -> Option<Output> {

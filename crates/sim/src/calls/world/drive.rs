@@ -91,11 +91,27 @@ impl World {
             }
             2 => {
                 if let Some(command) = node.orders.pop_front() {
+                    if std::env::var("DBG").is_ok() {
+                        let t = format!("{command:?}");
+                        eprintln!(
+                            "{} MED {}",
+                            now.micros() / 1000 - 1800000000000,
+                            &t[..t.len().min(200)]
+                        );
+                    }
                     node.media.command(now, command, &mut self.random);
                 }
             }
             _ => {
                 if let Some((owner, event)) = node.media.events.pop_front() {
+                    if std::env::var("DBG").is_ok() {
+                        let t = format!("{owner:?} {event:?}");
+                        eprintln!(
+                            "{} EVT {}",
+                            now.micros() / 1000 - 1800000000000,
+                            &t[..t.len().min(200)]
+                        );
+                    }
                     node.engine.handle(now, Input::Media(owner, event));
                 }
             }
@@ -104,6 +120,10 @@ impl World {
     }
 
     fn tell(&mut self, input: Input) {
+        if std::env::var("DBG").is_ok() {
+            let t = format!("{input:?}");
+            eprintln!("{} IN {}", self.now.micros() / 1000 - 1800000000000, &t[..t.len().min(300)]);
+        }
         let Some(node) = self.node.as_mut() else { return };
         node.engine.handle(self.now, input);
     }
@@ -132,6 +152,14 @@ impl World {
     }
 
     fn carry_out(&mut self, output: Output) -> Result<(), Killed> {
+        if std::env::var("DBG").is_ok() {
+            let t = format!("{output:?}");
+            eprintln!(
+                "{} OUT {}",
+                self.now.micros() / 1000 - 1800000000000,
+                &t[..t.len().min(400)]
+            );
+        }
         match output {
             Output::Sip(command) => self.queue(|node| node.commands.push_back(command)),
             Output::Media(command) => self.queue(|node| node.orders.push_back(command)),

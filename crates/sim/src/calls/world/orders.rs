@@ -93,8 +93,13 @@ impl World {
         match self.random.below(8) {
             0 | 1 => self.hang_up(key),
             2 | 3 => {
+                let found = self.ledger.read(|reader| store::find(reader, key));
+                let status = found.ok().flatten().map(|call| call.status);
                 let start = self.start();
-                self.ordered(Input::Order(key.sid, Order::Redirect(start)));
+                // The API looks at the row, which may be behind.
+                if status == Some(Status::InProgress) || self.random.chance(100) {
+                    self.ordered(Input::Order(key.sid, Order::Redirect(start)));
+                }
             }
             4 => {
                 let limit = 1 + self.random.below(60) as u32;

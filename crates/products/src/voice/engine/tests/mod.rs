@@ -2,6 +2,7 @@
 //! is looked at.
 
 mod conferences;
+mod endings;
 mod queues;
 
 use core::net::{IpAddr, Ipv4Addr};
