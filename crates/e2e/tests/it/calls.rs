@@ -36,6 +36,16 @@ fn calls_that_never_leave_run_both_ends() {
 }
 
 #[test]
+fn numbers_are_proved_and_calls_keep_to_the_rules() {
+    Trunkline::start(Engine::Sqlite).python("calls_rules.py");
+}
+
+#[test]
+fn numbers_are_proved_and_calls_keep_to_the_rules_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("calls_rules.py");
+}
+
+#[test]
 fn calls_that_never_leave_on_postgres() {
     Trunkline::start(Engine::Postgres).python("calls_inside.py");
 }

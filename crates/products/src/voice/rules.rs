@@ -250,6 +250,15 @@ mod tests {
     }
 
     #[test]
+    fn a_call_comes_through_a_number_once() {
+        let path = ["+15550001111".to_owned()];
+        assert_eq!(goes_on(&path, "+15550002222"), Ok(()));
+        assert_eq!(goes_on(&path, "+15550001111").map_err(|e| e.code), Err(GOES_ROUND));
+        let long: Vec<String> = (0..PATH_MAX).map(|number| number.to_string()).collect();
+        assert_eq!(goes_on(&long, "+15550002222").map_err(|e| e.code), Err(GOES_ROUND));
+    }
+
+    #[test]
     fn calls_come_from_own_or_verified_numbers_to_where_they_may_go() {
         let account = AccountSid::from_bytes([1; 16]);
         let to = callee("+15558675310").expect("a number");

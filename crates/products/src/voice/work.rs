@@ -288,3 +288,6 @@ pub fn end_orphans(tx: &mut Tx<'_>, context: &Context) -> Result<Vec<Waiting>, S
     }
     Ok(queued)
 }
+
+#[cfg(test)]
+mod tests;

@@ -64,6 +64,7 @@ impl Dialling {
 impl Engine {
     /// Begins a dial.
     pub(super) fn dial(&mut self, call: CallSid, id: Id, dial: Dial) {
+        self.passed_over(call, "Dial", &unserved(&dial));
         let endpoints = match &dial.to {
             voice::Target::Endpoints(endpoints) => endpoints.clone(),
             voice::Target::Conference(conference) => {
@@ -135,6 +136,7 @@ impl Engine {
             }
             // The dial is over meanwhile: the row is ended as it was begun.
             (Ok(placing), None) => {
+                let call = placing.record.key.sid;
                 let change = crate::voice::store::Change {
                     key: placing.record.key,
                     status: Status::Canceled,
@@ -143,6 +145,7 @@ impl Engine {
                     price: None,
                 };
                 self.put(Output::Step(change));
+                self.put(Output::Gone(call));
             }
             (Err(error), Some(leg)) => {
                 leg.over = Some((Status::Failed, 0));
@@ -426,6 +429,26 @@ fn dial_status(status: Status) -> DialStatus {
         Status::NoAnswer | Status::Canceled => DialStatus::NoAnswer,
         _ => DialStatus::Failed,
     }
+}
+
+/// Attributes of a dial that nothing here serves.
+fn unserved(dial: &Dial) -> Vec<&'static str> {
+    let conference = match &dial.to {
+        voice::Target::Conference(conference) => Some(conference),
+        _ => None,
+    };
+    let event_callback = conference.and_then(|it| it.event_callback.as_ref());
+    let configured = conference.and_then(|it| it.recording_configuration.as_ref());
+    let named = [
+        ("events", dial.events.is_some()),
+        ("passports", dial.passports.is_some()),
+        ("eventCallbackUrl", event_callback.is_some()),
+        (
+            "recordingConfigurationId",
+            dial.recording_configuration.is_some() || configured.is_some(),
+        ),
+    ];
+    named.into_iter().filter_map(|(name, given)| given.then_some(name)).collect()
 }
 
 type Headers = Vec<(String, String)>;

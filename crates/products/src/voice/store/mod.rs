@@ -6,7 +6,9 @@ pub mod dialing;
 pub mod queues;
 pub mod recordings;
 
-pub use calls::{Change, Filter, Left, change, delete, find, insert, list, live_on, seen};
+pub use calls::{
+    Change, Filter, Left, change, delete, find, insert, list, live_on, seen, set_callback,
+};
 
 use ::store::Migration;
 
