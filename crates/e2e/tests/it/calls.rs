@@ -92,6 +92,21 @@ fn a_carrier_of_calls_is_sipp() {
 }
 
 #[test]
+fn engines_elsewhere_speak_and_hear() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = free.expect("a free port").port().to_string();
+    let (say, hear) =
+        (format!("http://127.0.0.1:{port}/say"), format!("http://127.0.0.1:{port}/hear"));
+    let settings = [
+        ("TRUNKLINE_TTS_URL", &*say),
+        ("TRUNKLINE_TTS_KEY", "secret"),
+        ("TRUNKLINE_ASR_URL", &*hear),
+    ];
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &settings);
+    trunkline.python_with("calls_engines.py", &[("ENGINE_PORT", &port)]);
+}
+
+#[test]
 fn a_softphone_is_called_and_calls() {
     let [sip, phone] = free_ports();
     let listen = format!("udp:127.0.0.1:{sip}");

@@ -197,12 +197,18 @@ fn attributes(form: &Params) -> Result<Attributes, ApiError> {
 
 /// Addresses: parameter, its method, attribute, its method, events and what they are by default.
 fn hooks(form: &Params, attributes: &mut Attributes) -> Result<(), ApiError> {
-    const HOOKS: [[&str; 3]; 3] = [
-        ["WaitUrl", "WaitMethod", ""],
-        ["ConferenceStatusCallback", "ConferenceStatusCallbackMethod", "start end"],
+    const HOOKS: [[&str; 4]; 3] = [
+        ["WaitUrl", "WaitMethod", "", ""],
+        [
+            "ConferenceStatusCallback",
+            "ConferenceStatusCallbackMethod",
+            "ConferenceStatusCallbackEvent",
+            "start end",
+        ],
         [
             "ConferenceRecordingStatusCallback",
             "ConferenceRecordingStatusCallbackMethod",
+            "ConferenceRecordingStatusCallbackEvent",
             "completed",
         ],
     ];
@@ -215,15 +221,15 @@ fn hooks(form: &Params, attributes: &mut Attributes) -> Result<(), ApiError> {
             "recordingStatusCallbackEvent",
         ],
     ];
-    for ([url, method, events], [to, to_method, to_events]) in HOOKS.into_iter().zip(ATTRIBUTES) {
+    let hooks = HOOKS.into_iter().zip(ATTRIBUTES);
+    for ([url, method, parameter, events], [to, to_method, to_events]) in hooks {
         let Some(hook) = hook_of(form, url, method, BAD_URL)? else { continue };
         attributes.push((to, hook.url));
         attributes.push((to_method, if hook.get { "GET" } else { "POST" }.to_owned()));
         if to_events.is_empty() {
             continue;
         }
-        let parameter = format!("{url}Event");
-        let asked: Vec<&str> = form.get_all(&parameter).collect();
+        let asked: Vec<&str> = form.get_all(parameter).collect();
         let asked = if asked.is_empty() { events.to_owned() } else { asked.join(" ") };
         attributes.push((to_events, asked));
     }

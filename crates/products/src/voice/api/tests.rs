@@ -1,6 +1,6 @@
 //! Twilio's parameters of calls, recordings, conferences, participants and queues
-//! (`data/voice_parameters.tsv`: method, path, name): each is read by the file that serves its path,
-//! or refused there.
+//! (`data/voice_parameters.tsv`: method, path, name): each is read by the file that serves its
+//! path, or refused there.
 
 const TABLE: &str = include_str!("../../../data/voice_parameters.tsv");
 
