@@ -1,6 +1,6 @@
 //! The edge that owns sockets and timers: the HTTP server, the forwarding proxy, the HTTP client
-//! with its guard against private addresses, WebSockets, SMPP on either end, and the clock. Small and dull;
-//! what is decided is decided elsewhere.
+//! with its guard against private addresses, WebSockets, SMPP on either end, and the clock. Small
+//! and dull; what is decided is decided elsewhere.
 
 pub mod authority;
 mod body;

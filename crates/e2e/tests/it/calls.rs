@@ -36,6 +36,16 @@ fn calls_that_never_leave_run_both_ends() {
 }
 
 #[test]
+fn numbers_are_proved_and_calls_keep_to_the_rules() {
+    Trunkline::start(Engine::Sqlite).python("calls_rules.py");
+}
+
+#[test]
+fn numbers_are_proved_and_calls_keep_to_the_rules_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("calls_rules.py");
+}
+
+#[test]
 fn calls_that_never_leave_on_postgres() {
     Trunkline::start(Engine::Postgres).python("calls_inside.py");
 }
@@ -97,6 +107,21 @@ fn a_call_gets_its_bye_when_the_program_ends() {
     trunkline.terminate();
     trunkline.restart();
     running.join().expect("what it found");
+}
+
+#[test]
+fn engines_elsewhere_speak_and_hear() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = free.expect("a free port").port().to_string();
+    let (say, hear) =
+        (format!("http://127.0.0.1:{port}/say"), format!("http://127.0.0.1:{port}/hear"));
+    let settings = [
+        ("TRUNKLINE_TTS_URL", &*say),
+        ("TRUNKLINE_TTS_KEY", "secret"),
+        ("TRUNKLINE_ASR_URL", &*hear),
+    ];
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &settings);
+    trunkline.python_with("calls_engines.py", &[("ENGINE_PORT", &port)]);
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl Validations {
 /// The document that asks for the code.
 pub fn question() -> String {
     let gather = format!(
-        "<Gather numDigits=\"{DIGITS}\" timeout=\"15\" finishOnKey=\"\" actionOnEmptyResult=\"true\">"
+        "<Gather numDigits=\"{DIGITS}\" timeout=\"15\" finishOnKey=\"\" \
+         actionOnEmptyResult=\"true\">"
     );
     let text = "Please enter the six digits of your verification code.";
     format!("<Response>{gather}<Say>{text}</Say></Gather></Response>")

@@ -280,6 +280,9 @@ pub struct Plan {
     /// The conference that it was promised to, if nobody is in one of its name.
     #[serde(default)]
     pub conference: Option<ConferenceSid>,
+    /// Its label there.
+    #[serde(default)]
+    pub label: Option<String>,
     /// It goes to a number or an application of this installation, and never leaves it.
     #[serde(default)]
     pub onnet: Option<OnNet>,

@@ -231,6 +231,14 @@ pub fn are_digits(text: &str) -> bool {
     text.len() <= SEND_DIGITS_MAX && text.chars().all(fits)
 }
 
+/// SIP error: whom we dial is not registered.
+pub const NOT_REGISTERED: u32 = 32009;
+
+/// The SIP status that stands in the row of a call that can't be placed.
+pub fn sip_code(error: &ApiError) -> u16 {
+    if error.code == NOT_REGISTERED { 480 } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use base::Sid;
@@ -247,6 +255,15 @@ mod tests {
         {
             assert_eq!(callee(bad).map_err(|e| e.code), Err(code), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_call_comes_through_a_number_once() {
+        let path = ["+15550001111".to_owned()];
+        assert_eq!(goes_on(&path, "+15550002222"), Ok(()));
+        assert_eq!(goes_on(&path, "+15550001111").map_err(|e| e.code), Err(GOES_ROUND));
+        let long: Vec<String> = (0..PATH_MAX).map(|number| number.to_string()).collect();
+        assert_eq!(goes_on(&long, "+15550002222").map_err(|e| e.code), Err(GOES_ROUND));
     }
 
     #[test]

@@ -300,3 +300,6 @@ fn end_orphans(tx: &mut Tx<'_>, context: &Context) -> Result<Vec<Waiting>, Store
     }
     Ok(queued)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,5 @@
-//! `POST …/OutgoingCallerIds`: a number is called, and is the account's own once its code is pressed
-//! there. The rest of the resource is `numbers`'.
+//! `POST …/OutgoingCallerIds`: a number is called, and is the account's own once its code is
+//! pressed there. The rest of the resource is `numbers`'.
 
 use std::sync::Arc;
 

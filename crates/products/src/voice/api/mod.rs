@@ -34,3 +34,6 @@ pub fn routes(routes: &mut Routes, voice: &Arc<Voice>) {
     requests::routes(routes, voice);
     timeline::routes(routes, voice);
 }
+
+#[cfg(test)]
+mod tests;

@@ -187,7 +187,7 @@ pub struct Edge {
     stepping: Batch<Change, ()>,
     writing: Batch<rooms::Write, ()>,
     /// Calls that were made to join a conference.
-    promises: BTreeMap<CallSid, (AccountSid, ConferenceSid)>,
+    promises: BTreeMap<CallSid, rooms::Promise>,
     pace: pace::Pace,
     gateways: Vec<sip::GatewayId>,
     handsets: Option<sip::Uri>,
@@ -472,7 +472,7 @@ impl Edge {
                 self.name_queue(call, ticket, name, make);
             }
             Output::Member(member) => self.write(rooms::Write::Member(member)),
-            Output::Conference(news) => self.write(rooms::Write::Conference(news)),
+            Output::Conference(news) => self.conferenced(news),
             Output::Gone(call) => {
                 self.pace.gone(call);
                 self.promise_over(call);

@@ -12,22 +12,15 @@ use crate::voice::edge::onnet::Home;
 use crate::voice::edge::{Edge, Ladder, Shared, Told};
 use crate::voice::engine::{Input, Placing, SID_FIELD, Ticket};
 use crate::voice::model::{CallRecord, Plan, Status};
-use crate::voice::rules::{self, Callee};
+use crate::voice::rules::{self, Callee, NOT_REGISTERED, sip_code};
 use crate::voice::store::Change;
 use crate::voice::work::{self, Draft};
 
 /// Nobody can be reached under the address.
 const UNREACHABLE: u32 = 21214;
 
-/// SIP error: whom we dial is not registered.
-const NOT_REGISTERED: u32 = 32009;
 /// A domain of this installation that is another account's can't be dialled.
 const NOT_OUR_DOMAIN: u32 = 13255;
-
-/// The SIP status that stands in the row of a call that can't be placed.
-pub(in crate::voice) fn sip_code(error: &ApiError) -> u16 {
-    if error.code == NOT_REGISTERED { 480 } else { 0 }
-}
 
 /// How a call reaches its far end.
 #[derive(Clone, Debug)]

@@ -81,6 +81,13 @@ impl Engine {
         self.put(Output::Problem { call, problem, url: String::new() });
     }
 
+    /// Warns of attributes of a verb that nothing here serves.
+    pub(super) fn passed_over(&mut self, call: CallSid, verb: &str, names: &[&str]) {
+        for name in names {
+            self.complain(call, &format!("<{verb}> {name} is not served here; it is passed over"));
+        }
+    }
+
     fn fetch(
         &mut self,
         call: CallSid,
@@ -164,6 +171,9 @@ impl Engine {
 
     fn listen(&mut self, call: CallSid, runner: Runner, id: Id, listen: voice::Listen) {
         let tap = media::TapId(self.number());
+        let chosen = listen.model.is_some() || listen.enhanced;
+        let names: &[&str] = if chosen { &["speechModel, enhanced"] } else { &[] };
+        self.passed_over(call, "Gather", names);
         self.begin_effect(call, runner, id, Effect::Listening(tap));
         let Some(leg) = self.calls.get(&call).and_then(|live| live.media) else { return };
         let config = media::TapConfig { track: media::Track::Inbound, batch_ms: 100 };

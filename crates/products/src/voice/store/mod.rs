@@ -8,7 +8,8 @@ pub mod queues;
 pub mod recordings;
 
 pub use calls::{
-    Change, Filter, Left, change, delete, find, insert, list, live_on, quality, seen, set_quality,
+    Change, Filter, Left, change, delete, find, insert, list, live_on, quality, seen, set_callback,
+    set_quality,
 };
 
 use ::store::Migration;

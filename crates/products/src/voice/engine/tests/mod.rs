@@ -3,6 +3,7 @@
 
 mod conferences;
 mod endings;
+mod inside;
 mod queues;
 
 use core::net::{IpAddr, Ipv4Addr};
