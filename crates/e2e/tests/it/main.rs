@@ -12,3 +12,4 @@ mod signature;
 mod smpp;
 mod unchanged;
 mod verify;
+mod verify_calls;

@@ -51,6 +51,7 @@ pub static SERVICE: Resource = Resource {
         Field::text("Passkeys.UserVerification", 20).hidden(),
         Field::int("CodeTtl", 120, 86_400).or_int(600).hidden(),
         Field::text("FallbackOrder", 60).hidden(),
+        Field::flag("CallEnabled", true).hidden(),
         Field::text("WebOtpDomain", 253).hidden(),
         Field::choice("FraudGuard", &["standard", "off", "basic", "max"]).hidden(),
         Field::text("CountriesDenied", 1_000).hidden(),
@@ -166,6 +167,7 @@ fn view_service(service: &Document, json: &mut Map<String, Value>) {
         json!({
             "code_ttl": service.int("CodeTtl").unwrap_or(600),
             "fallback_order": text("FallbackOrder"),
+            "call_enabled": service.flag("CallEnabled"),
             "web_otp_domain": text("WebOtpDomain"),
             "fraud_guard": text("FraudGuard").unwrap_or("standard"),
             "countries_denied": text("CountriesDenied"),

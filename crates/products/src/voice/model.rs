@@ -1,5 +1,7 @@
 //! Calls and their states.
 
+use std::collections::BTreeMap;
+
 use base::{AccountSid, CallSid, ConferenceSid, Instant, Money, PhoneNumberSid};
 use serde::{Deserialize, Serialize};
 
@@ -261,6 +263,9 @@ pub struct Plan {
     pub fallback: Option<Hook>,
     /// The document itself, instead of an address.
     pub twiml: Option<String>,
+    /// Documents of its own that the first one may go on to, by their addresses.
+    #[serde(default)]
+    pub pages: BTreeMap<String, String>,
     /// Digits sent once it is answered; `w` is half a second, `W` a second.
     pub send_digits: Option<String>,
     /// Seconds that it may ring.

@@ -2,6 +2,7 @@
 //! is looked at.
 
 mod conferences;
+mod pages;
 mod queues;
 
 use core::net::{IpAddr, Ipv4Addr};
