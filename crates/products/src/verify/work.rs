@@ -87,7 +87,7 @@ impl Verify {
     /// The channels that a service may use.
     pub(super) fn there(&self, service: &Document) -> Vec<Kind> {
         let mut there = self.channels.available();
-        there.retain(|kind| *kind != Kind::Call || service.flag("CallEnabled"));
+        there.retain(|kind| *kind != Kind::Call || resources::may_call(service));
         there
     }
 

@@ -104,9 +104,12 @@ fn is_spelled(node: &Node) -> bool {
         Node::SayAs { interpret_as, .. } => {
             matches!(&**interpret_as, "digits" | "characters" | "spell-out" | "verbatim")
         }
-        Node::Prosody(_, nodes) | Node::Sentence(nodes) | Node::Paragraph(nodes) => {
-            nodes.iter().any(is_spelled)
-        }
+        Node::Prosody(_, nodes)
+        | Node::Emphasis(_, nodes)
+        | Node::Language(_, nodes)
+        | Node::Sentence(nodes)
+        | Node::Paragraph(nodes)
+        | Node::Word(nodes) => nodes.iter().any(is_spelled),
         _ => false,
     }
 }
