@@ -125,6 +125,29 @@ fn engines_elsewhere_speak_and_hear() {
 }
 
 #[test]
+fn conferences_are_heard_and_told_of() {
+    Trunkline::start(Engine::Sqlite).python("conferences.py");
+}
+
+#[test]
+fn queues_connect_who_waits() {
+    Trunkline::start(Engine::Sqlite).python("queues.py");
+}
+
+#[test]
+fn numbers_of_packets_wrap_and_sources_change() {
+    let [sip] = free_ports();
+    let listen = format!("udp:127.0.0.1:{sip}");
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_SIP_LISTEN", &listen)]);
+    trunkline.python_with("calls_rtp.py", &[("SIP_PORT", &sip)]);
+}
+
+#[test]
+fn calls_by_the_sdk_for_node() {
+    Trunkline::start(Engine::Sqlite).node("calls.mjs");
+}
+
+#[test]
 fn a_softphone_is_called_and_calls() {
     let [sip, phone] = free_ports();
     let listen = format!("udp:127.0.0.1:{sip}");

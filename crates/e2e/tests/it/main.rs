@@ -13,3 +13,4 @@ mod signature;
 mod smpp;
 mod unchanged;
 mod verify;
+mod verify_calls;

@@ -19,7 +19,7 @@ pub mod work;
 use std::sync::Arc;
 
 use ::store::{StoreError, Tx};
-use base::ApiError;
+use base::{ApiError, CallSid};
 
 use crate::registry::{Kit, Product};
 use crate::resource::Resource;
@@ -121,24 +121,67 @@ pub struct Voice {
 /// There is nothing here that could make calls.
 const NO_CALLS: u32 = 10005;
 
+/// A call that was taken, or why it was not.
+pub type Accepted = Result<CallRecord, ApiError>;
+
+/// Writes a call, which is placed when its turn comes after the commit.
+fn queue(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    desk: Desk,
+    draft: &Draft,
+) -> Result<Accepted, StoreError> {
+    let accepted = work::accept(tx, context, draft)?;
+    if let Ok((record, plan)) = &accepted {
+        let queued = Told::Queued(Box::new(record.clone()), Box::new(plan.clone()));
+        tx.after_commit(move || desk.tell(queued));
+    }
+    Ok(accepted.map(|(record, _)| record))
+}
+
+/// Text, or the value of an attribute, as it stands in a document.
+pub fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            // XML has no way to write other control characters.
+            control if control.is_control() => escaped.push(' '),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
 impl Voice {
     /// Makes a call of a draft; answers when it is on disk. It is placed when its turn comes.
     pub async fn call(&self, draft: Draft) -> Result<CallRecord, ApiError> {
-        if !self.live {
-            let text = "Calls are switched off on this installation: set TRUNKLINE_SIP_LISTEN";
-            return Err(ApiError::new(NO_CALLS, text));
-        }
-        let context = Arc::clone(&self.shared.context);
-        let desk = self.desk.clone();
-        let unit = move |tx: &mut Tx<'_>| {
-            let accepted = work::accept(tx, &context, &draft)?;
-            if let Ok((record, plan)) = &accepted {
-                let queued = Told::Queued(Box::new(record.clone()), Box::new(plan.clone()));
-                tx.after_commit(move || desk.tell(queued));
-            }
-            Ok::<_, StoreError>(accepted.map(|(record, _)| record))
-        };
+        self.is_live()?;
+        let (context, desk) = (Arc::clone(&self.shared.context), self.desk.clone());
+        let unit = move |tx: &mut Tx<'_>| queue(tx, &context, desk, &draft);
         self.shared.store.write(unit).await.map_err(crate::accounts::store_error)?
+    }
+
+    /// The same in somebody else's unit of work.
+    pub fn call_in(&self, tx: &mut Tx<'_>, draft: &Draft) -> Result<Accepted, StoreError> {
+        match self.is_live() {
+            Ok(()) => queue(tx, &self.shared.context, self.desk.clone(), draft),
+            Err(refused) => Ok(Err(refused)),
+        }
+    }
+
+    /// Calls back a call that was not answered yet, once the unit of work is on disk.
+    pub fn call_back_in(&self, tx: &mut Tx<'_>, call: CallSid) {
+        let desk = self.desk.clone();
+        tx.after_commit(move || desk.tell(Told::CalledBack(call)));
+    }
+
+    fn is_live(&self) -> Result<(), ApiError> {
+        let text = "Calls are switched off on this installation: set TRUNKLINE_SIP_LISTEN";
+        if self.live { Ok(()) } else { Err(ApiError::new(NO_CALLS, text)) }
     }
 
     /// Waits until everything that was ordered before is done and on disk.

@@ -1,8 +1,11 @@
 //! Calls and their states.
 
-use crate::voice::caller_ids::Validation;
+use std::collections::BTreeMap;
+
 use base::{AccountSid, CallSid, ConferenceSid, Instant, Money, PhoneNumberSid};
 use serde::{Deserialize, Serialize};
+
+use crate::voice::caller_ids::Validation;
 
 
 /// Where a call is in its life. The numbers are stored.
@@ -263,6 +266,9 @@ pub struct Plan {
     pub fallback: Option<Hook>,
     /// The document itself, instead of an address.
     pub twiml: Option<String>,
+    /// Documents of its own that the first one may go on to, by their addresses.
+    #[serde(default)]
+    pub pages: BTreeMap<String, String>,
     /// Digits sent once it is answered; `w` is half a second, `W` a second.
     pub send_digits: Option<String>,
     /// Seconds that it may ring.

@@ -7,7 +7,6 @@ use base::{ApiError, Params, code};
 
 use crate::accounts::{Kind, store_error};
 use crate::gateway::{ApiResult, Call, Response};
-use crate::voice::Voice;
 use crate::voice::api::calls::{
     UNSERVED, callback_of, given, hook_of, record_plan, refuse, seconds, sip_auth,
 };
@@ -21,6 +20,7 @@ use crate::voice::model::{Direction, Plan};
 use crate::voice::rules;
 use crate::voice::store::conferences as sql;
 use crate::voice::work::Draft;
+use crate::voice::{Voice, escaped};
 
 /// Characters of a conference's name, and of a label, at most.
 const NAME_MAX: usize = 128;
@@ -242,22 +242,6 @@ fn document(name: &str, attributes: &Attributes) -> String {
         attributes.iter().map(|(name, value)| format!(" {name}=\"{}\"", escaped(value))).collect();
     let name = escaped(name);
     format!("<Response><Dial><Conference{attributes}>{name}</Conference></Dial></Response>")
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // XML has no way to write other control characters.
-            control if control.is_control() => escaped.push(' '),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -72,8 +72,17 @@ impl Voices {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An utterance as a prompt.
+    /// The language that a voice speaks when it is asked for `language`; none when nothing here
+    /// speaks it, or nobody has the voice.
+    pub fn language(&self, voice: &str, language: &str) -> Option<String> {
+        self.engine.check(voice, language).ok()?;
+        speech::voice::wanted(voice, language).ok().map(|wanted| wanted.language)
+    }
+
+    /// An utterance as a prompt. What is spelled out is a code or a number of somebody's, and
+    /// hardly said twice: it is not kept.
     pub async fn speak(&self, utterance: Utterance) -> Result<Arc<Prompt>, (u32, String)> {
+        let spelled = utterance.nodes.iter().any(is_spelled);
         let here = speech::cache_key(&utterance, &*self.engine);
         // What another engine says is another prompt.
         let there = self.elsewhere.identity().map(|identity| format!("{identity} {here}"));
@@ -96,8 +105,26 @@ impl Voices {
             .map_err(|error| (error.code().unwrap_or(base::code::INTERNAL), error.to_string()))?;
         let samples = speech::resample(&spoken.samples, spoken.rate_hz, media::RATE);
         let prompt = Arc::new(Prompt::from_samples(&samples));
-        self.kept().put(key, &prompt);
+        if !spelled {
+            self.kept().put(key, &prompt);
+        }
         Ok(prompt)
+    }
+}
+
+/// Whether something in it is said digit by digit or letter by letter.
+fn is_spelled(node: &Node) -> bool {
+    match node {
+        Node::SayAs { interpret_as, .. } => {
+            matches!(&**interpret_as, "digits" | "characters" | "spell-out" | "verbatim")
+        }
+        Node::Prosody(_, nodes)
+        | Node::Emphasis(_, nodes)
+        | Node::Language(_, nodes)
+        | Node::Sentence(nodes)
+        | Node::Paragraph(nodes)
+        | Node::Word(nodes) => nodes.iter().any(is_spelled),
+        _ => false,
     }
 }
 

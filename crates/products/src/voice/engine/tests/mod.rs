@@ -4,6 +4,7 @@
 mod conferences;
 mod endings;
 mod inside;
+mod pages;
 mod queues;
 
 use core::net::{IpAddr, Ipv4Addr};
