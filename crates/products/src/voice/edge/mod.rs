@@ -209,7 +209,9 @@ pub async fn run(shared: Arc<Shared>, desk: Desk, Mailbox(mut mailbox): Mailbox,
             edge.note_alive();
         }
         let by = edge.stopping.as_ref().map(|(by, _)| *by);
-        let wake = [edge.engine.wake_at(), edge.pace.wake_at(), Some(now + SEEN_EVERY), by];
+        // Nothing is placed any more once the program ends.
+        let pace = edge.pace.wake_at().filter(|_| by.is_none());
+        let wake = [edge.engine.wake_at(), pace, Some(now + SEEN_EVERY), by];
         let wake = wake.into_iter().flatten().min().unwrap_or(now + SEEN_EVERY);
         tokio::select! {
             told = mailbox.recv() => match told {
