@@ -49,15 +49,34 @@ pub(super) fn application(random: &mut Random) -> String {
     format!("http://app{}.example", random.below(4))
 }
 
+/// What a world's documents are mostly about: every verb, or some of them.
+pub(super) type Theme = &'static [&'static str];
+
+/// The theme of a world: all verbs, `Dial`s, or what brings calls together.
+pub(super) fn theme(random: &mut Random) -> Theme {
+    let at = |word: &str| VERBS.iter().position(|verb| verb.starts_with(word)).unwrap_or_default();
+    let rooms = VERBS.iter().position(|verb| verb.contains("<Conference")).unwrap_or_default();
+    match random.below(4) {
+        0 => &VERBS[at("<Dial")..rooms],
+        1 => &VERBS[rooms..at("<Leave")],
+        _ => VERBS,
+    }
+}
+
 /// A document.
-pub(super) fn document(random: &mut Random) -> String {
+pub(super) fn document(random: &mut Random, theme: Theme) -> String {
     let count = random.below(4);
-    let verbs: String = (0..count).map(|_| verb(random)).collect();
+    let verbs: String = (0..count)
+        .map(|_| match random.chance(600) {
+            true => verb(random, theme),
+            false => verb(random, VERBS),
+        })
+        .collect();
     format!("<Response>{verbs}</Response>")
 }
 
-fn verb(random: &mut Random) -> String {
-    let mut left = VERBS[random.below(VERBS.len() as u64) as usize];
+fn verb(random: &mut Random, theme: Theme) -> String {
+    let mut left = theme[random.below(theme.len() as u64) as usize];
     let mut text = String::new();
     while let Some(at) = left.find('{') {
         text.push_str(&left[..at]);

@@ -63,6 +63,8 @@ pub(super) struct Node {
     pub(super) steps: Vec<Change>,
     pub(super) writes: Vec<Write>,
     pub(super) seen_at: Instant,
+    /// It was asked to end, by then at the latest.
+    pub(super) stop_by: Option<Instant>,
     pub(super) watch: Watch,
 }
 
@@ -100,6 +102,7 @@ impl Node {
             steps: Vec::new(),
             writes: Vec::new(),
             seen_at: now,
+            stop_by: None,
             watch: Watch::default(),
         }
     }
@@ -108,8 +111,15 @@ impl Node {
     pub(super) fn wake_at(&self) -> Option<Instant> {
         let live = (self.engine.calls() > 0).then(|| self.seen_at + Duration::from_secs(1));
         let media = self.media.wake_at();
-        let times = [self.agent.wake_at(), self.engine.wake_at(), media, self.pace.wake_at(), live];
-        times.into_iter().flatten().min()
+        let pace = self.pace.wake_at().filter(|_| self.stop_by.is_none());
+        let machines = [self.agent.wake_at(), self.engine.wake_at(), pace];
+        let times = [media, live, self.stop_by].into_iter().chain(machines);
+        times.flatten().min()
+    }
+
+    /// Whether nothing waits between its machines.
+    pub(super) fn is_drained(&self) -> bool {
+        self.heard.len() + self.commands.len() + self.orders.len() + self.media.events.len() == 0
     }
 
     /// What is left of any call.

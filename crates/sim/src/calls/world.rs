@@ -18,6 +18,7 @@ use products::voice::work::Context;
 use store::{Ledger, StoreError, Tx};
 
 use crate::calls::check;
+use crate::calls::documents::{self, Theme};
 use crate::calls::far::{Act, SITES, Site};
 use crate::calls::node::{Later, Node, context};
 use crate::world::{TENANTS, account};
@@ -62,6 +63,8 @@ pub(super) enum Happening {
     Trouble,
     Reborn(usize),
     Restart,
+    /// The node is asked to end.
+    Stop,
     Heal,
 }
 
@@ -111,6 +114,7 @@ pub(crate) struct World {
     random: Random,
     network: Network,
     mood: Mood,
+    theme: Theme,
     healed: bool,
     kill_ppm: u64,
     life: u64,
@@ -166,6 +170,7 @@ impl World {
         let mut draw = |most| if bad { random.below(most) } else { 0 };
         let network = Network { loss: draw(250), twice: draw(200), latency_ms: 1 + draw(800) };
         let kill_ppm = if random.chance(600) { random.below(200) } else { 0 };
+        let theme = documents::theme(&mut random);
         let mut world = Self {
             ledger,
             context: context(&master),
@@ -180,6 +185,7 @@ impl World {
             random,
             network,
             mood: Mood::Fine,
+            theme,
             healed: false,
             kill_ppm,
             life: 0,
@@ -206,6 +212,10 @@ impl World {
                 let at = Duration::from_millis(self.random.below(120_000));
                 self.after(at, happening());
             }
+        }
+        if self.random.chance(300) {
+            let at = self.millis(120_000);
+            self.after(at, Happening::Stop);
         }
         self.after(HEALED, Happening::Heal);
     }

@@ -5,6 +5,7 @@ mod ask;
 mod caller_ids;
 mod engines;
 mod ladder;
+mod legs;
 mod lines;
 mod listen;
 mod onnet;
@@ -16,6 +17,7 @@ mod registrar;
 pub mod rooms;
 mod screen;
 mod settings;
+mod stop;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -24,7 +26,7 @@ use std::time::Duration;
 use ::store::{Batch, Blobs, Store, StoreError, Tx};
 use base::{AccountSid, CallSid, ConferenceSid, Instant, MasterKey};
 use machine::Machine as _;
-use net::media::{Media, OpenLeg};
+use net::media::Media;
 use net::sip::{SipHandle, Watch};
 use net::{Client, Clock};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -33,7 +35,7 @@ use tokio::sync::oneshot;
 use crate::accounts::Accounts;
 use crate::messaging::Messaging;
 use crate::voice::caller_ids::Validations;
-use crate::voice::engine::{Config, Engine, Input, Opened, Order, Output, Ports};
+use crate::voice::engine::{Config, Engine, Input, Order, Output};
 use crate::voice::model::{CallRecord, Plan, Quality};
 use crate::voice::phones::Phones;
 use crate::voice::store::Change;
@@ -42,15 +44,13 @@ use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::ask::Asker;
 
 pub use ladder::Ladder;
+pub(in crate::voice) use legs::Legs;
 pub use lines::{Line, Lines, Registration};
 pub use prompts::Voices;
 pub(in crate::voice) use prompts::fetched;
 pub use recordings::{blob as recording_blob, file as recording_file, mp3 as recording_mp3};
 pub use registrar::Bindings;
 pub use settings::{SETTINGS, Settings};
-
-/// How long calls may take to end when the program does.
-const STOP_MAX: Duration = Duration::from_secs(3);
 
 /// How often it is noted that calls live.
 const SEEN_EVERY: Duration = Duration::from_secs(1);
@@ -146,37 +146,6 @@ impl Desk {
     }
 }
 
-/// Legs of media, from the media threads.
-pub(in crate::voice) struct Legs {
-    media: Media,
-    events: net::media::Events,
-}
-
-impl Legs {
-    /// Legs whose events go there.
-    pub(in crate::voice) fn new(media: Media, events: net::media::Events) -> Self {
-        Self { media, events }
-    }
-}
-
-impl Ports for Legs {
-    fn open(&mut self, beside: Option<media::LegId>) -> Option<Opened> {
-        let config = media::LegConfig::default();
-        let leg = OpenLeg { config, beside, events: self.events.clone() };
-        match self.media.open(leg) {
-            Ok(opened) => Some(Opened { leg: opened.leg, port: opened.rtp_port }),
-            Err(error) => {
-                tracing::warn!(%error, "no media for a call");
-                None
-            }
-        }
-    }
-
-    fn open_mixer(&mut self, beside: Option<media::LegId>) -> media::MixerId {
-        self.media.open_mixer(beside, self.events.clone())
-    }
-}
-
 /// The task.
 pub struct Edge {
     shared: Arc<Shared>,
@@ -231,7 +200,9 @@ pub async fn run(shared: Arc<Shared>, desk: Desk, Mailbox(mut mailbox): Mailbox,
             edge.note_alive();
         }
         let by = edge.stopping.as_ref().map(|(by, _)| *by);
-        let wake = [edge.engine.wake_at(), edge.pace.wake_at(), Some(now + SEEN_EVERY), by];
+        // Nothing is placed any more once the program ends.
+        let pace = edge.pace.wake_at().filter(|_| by.is_none());
+        let wake = [edge.engine.wake_at(), pace, Some(now + SEEN_EVERY), by];
         let wake = wake.into_iter().flatten().min().unwrap_or(now + SEEN_EVERY);
         tokio::select! {
             told = mailbox.recv() => match told {
@@ -402,23 +373,8 @@ impl Edge {
             Told::Stop(stopped) => {
                 let now = self.shared.clock.now();
                 self.engine.handle(now, Input::Stop);
-                self.stopping = Some((now + STOP_MAX, stopped));
+                self.stopping = Some((now + stop::STOP_MAX, stopped));
             }
-        }
-    }
-
-    /// Waits until what became of the calls is on disk and their ends are told to the other side.
-    async fn finish(mut self) {
-        self.drain();
-        // The store takes its units in order: what was handed in before this one is on disk then.
-        let written = self.shared.store.write::<_, StoreError, _>(|_| Ok(())).await;
-        if let Err(error) = written {
-            tracing::error!(%error, "the ends of calls are not on disk");
-        }
-        self.sip.stop(STOP_MAX).await;
-        if let Some((_, stopped)) = self.stopping.take() {
-            // Whoever asked may have lost its patience.
-            let _ = stopped.send(());
         }
     }
 

@@ -47,6 +47,9 @@ impl World {
                 break;
             }
         }
+        if self.stops()? {
+            return Ok(());
+        }
         if let Some(node) = &self.node
             && node.engine.calls() > 0
             && now.since(node.seen_at) >= Duration::from_secs(1)
@@ -91,27 +94,11 @@ impl World {
             }
             2 => {
                 if let Some(command) = node.orders.pop_front() {
-                    if std::env::var("DBG").is_ok() {
-                        let t = format!("{command:?}");
-                        eprintln!(
-                            "{} MED {}",
-                            now.micros() / 1000 - 1800000000000,
-                            &t[..t.len().min(200)]
-                        );
-                    }
                     node.media.command(now, command, &mut self.random);
                 }
             }
             _ => {
                 if let Some((owner, event)) = node.media.events.pop_front() {
-                    if std::env::var("DBG").is_ok() {
-                        let t = format!("{owner:?} {event:?}");
-                        eprintln!(
-                            "{} EVT {}",
-                            now.micros() / 1000 - 1800000000000,
-                            &t[..t.len().min(200)]
-                        );
-                    }
                     node.engine.handle(now, Input::Media(owner, event));
                 }
             }
@@ -120,16 +107,13 @@ impl World {
     }
 
     fn tell(&mut self, input: Input) {
-        if std::env::var("DBG").is_ok() {
-            let t = format!("{input:?}");
-            eprintln!("{} IN {}", self.now.micros() / 1000 - 1800000000000, &t[..t.len().min(300)]);
-        }
         let Some(node) = self.node.as_mut() else { return };
         node.engine.handle(self.now, input);
     }
 
     fn place_next(&mut self) -> bool {
-        let Some(node) = self.node.as_mut() else { return false };
+        let node = self.node.as_mut().filter(|node| node.stop_by.is_none());
+        let Some(node) = node else { return false };
         let Some((record, plan)) = node.pace.next(self.now) else { return false };
         let placing = Box::new(placing(record, plan, Vec::new()));
         node.heard.push_back(Input::Place(placing));
@@ -152,14 +136,6 @@ impl World {
     }
 
     fn carry_out(&mut self, output: Output) -> Result<(), Killed> {
-        if std::env::var("DBG").is_ok() {
-            let t = format!("{output:?}");
-            eprintln!(
-                "{} OUT {}",
-                self.now.micros() / 1000 - 1800000000000,
-                &t[..t.len().min(400)]
-            );
-        }
         match output {
             Output::Sip(command) => self.queue(|node| node.commands.push_back(command)),
             Output::Media(command) => self.queue(|node| node.orders.push_back(command)),
@@ -264,7 +240,7 @@ impl World {
             Ok(status) => Ok(twiml::Fetched {
                 status,
                 content_type: Some("text/xml".to_owned()),
-                body: documents::document(&mut self.random).into_bytes(),
+                body: documents::document(&mut self.random, self.theme).into_bytes(),
                 url: hook.url.clone(),
             }),
             Err(code) => Err((code, "no answer".to_owned())),
@@ -376,7 +352,7 @@ impl World {
     /// What a call runs.
     pub(super) fn start(&mut self) -> voice::Start {
         if self.random.chance(300) {
-            return voice::Start::Inline(documents::document(&mut self.random));
+            return voice::Start::Inline(documents::document(&mut self.random, self.theme));
         }
         let hook = |random: &mut machine::Random| twiml::Hook {
             url: format!("{}/voice", documents::application(random)),

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use machine::Machine;
+use products::voice::engine::Input;
 use products::voice::work;
 use sip::io::{FlowId, Input as SipInput, Output as SipOutput, Transport};
 
 use super::{Happening, Killed, Mood, Network, World};
 use crate::calls::far::{NODE, SITES};
-use crate::calls::node::Node;
+use crate::calls::node::{Later, Node};
 use crate::world::TENANTS;
+
+/// How long calls may take to end when the program does.
+const STOP_MAX: Duration = Duration::from_secs(3);
 
 impl World {
     pub(super) fn happen(&mut self, happening: Happening) {
@@ -59,6 +63,14 @@ impl World {
                 Ok(())
             }
             Happening::Restart => self.restart(),
+            Happening::Stop => {
+                let by = self.now + STOP_MAX;
+                if let Some(node) = self.node.as_mut().filter(|node| node.stop_by.is_none()) {
+                    node.stop_by = Some(by);
+                    node.heard.push_back(Input::Stop);
+                }
+                Ok(())
+            }
             Happening::Heal => {
                 self.network = Network { loss: 0, twice: 0, latency_ms: 20 };
                 (self.mood, self.kill_ppm, self.healed) = (Mood::Fine, 0, true);
@@ -77,6 +89,25 @@ impl World {
         self.deaths.insert(self.life, self.now);
         let delay = self.millis(20_000);
         self.after(delay, Happening::Restart);
+    }
+
+    /// A node that was asked to end does, once its calls have or its patience is at an end; what
+    /// was handed in is on disk then. `true` when it has.
+    pub(super) fn stops(&mut self) -> Result<bool, Killed> {
+        let now = self.now;
+        let over = |node: &Node| {
+            node.stop_by.is_some_and(|by| by <= now || node.engine.is_idle() && node.is_drained())
+        };
+        if !self.node.as_ref().is_some_and(over) {
+            return Ok(false);
+        }
+        self.done(Later::Steps)?;
+        self.done(Later::Writes)?;
+        self.node = None;
+        self.deaths.insert(self.life, self.now);
+        let delay = self.millis(5_000);
+        self.after(delay, Happening::Restart);
+        Ok(true)
     }
 
     fn restart(&mut self) -> Result<(), Killed> {
@@ -236,5 +267,6 @@ fn discriminant(happening: &Happening) -> u64 {
         Happening::Reborn(site) => 40 + *site as u64,
         Happening::Restart => 6,
         Happening::Heal => 7,
+        Happening::Stop => 8,
     }
 }

@@ -24,7 +24,8 @@ impl World {
             false => Ok(Callee::Sip(far::sip_address(&mut self.random))),
         };
         let Ok(to) = to else { return Ok(()) };
-        let twiml = self.random.chance(300).then(|| documents::document(&mut self.random));
+        let twiml =
+            self.random.chance(300).then(|| documents::document(&mut self.random, self.theme));
         let url = (twiml.is_none()).then(|| self.hook("voice"));
         let random = &mut self.random;
         let plan = Plan {

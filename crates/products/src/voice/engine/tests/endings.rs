@@ -89,8 +89,11 @@ fn the_end_of_the_program_ends_every_call_and_lets_no_other_begin() {
     let mut world = World::new();
     let up = world.call("<Echo/>");
     world.tell(Input::Stop);
-    let hangs_up = |output: &Output| matches!(output, Output::Sip(sip::Command::Hangup { leg, .. }) if *leg == leg_of(up));
-    assert!(world.outputs.iter().any(hangs_up));
+    let ended = |output: &Output| match output {
+        Output::Sip(sip::Command::Hangup { leg, .. }) => Some(*leg),
+        _ => None,
+    };
+    assert_eq!(world.outputs.iter().find_map(ended), Some(leg_of(up)));
     world.hang_up(up);
     close_media(&mut world);
     assert_eq!(statuses(&world, up), [Status::InProgress, Status::Completed]);
