@@ -182,3 +182,15 @@ stranger.tell("dial", "sip:4711@open.sip.twilio.com")
 assert "403" in stranger.happened("CALL_CLOSED", mark)["param"]
 assert not sink.of("/voice")
 stranger.stop()
+
+# Where both kinds of lists are mapped, a right password from elsewhere is not enough.
+domain.auth.calls.ip_access_control_list_mappings.create(ip_access_control_list_sid=addresses.sid)
+assert domain.fetch().auth_type == "IP_ACL,CREDENTIAL_LIST"
+alice = Softphone("alice-3", account("alice"))
+alice.registers()
+alice.tell("dial", f"sip:4711@{DOMAIN}")
+assert "403" in alice.happened("CALL_CLOSED")["param"], alice.events
+entry.update(ip_address="127.0.0.1", cidr_prefix_length=32)
+alice.tell("dial", f"sip:4711@{DOMAIN}")
+wait_for("its call", lambda: sink.of("/voice"))
+assert sink.of("/voice")[0]["form"]["SipUsername"] == "alice"

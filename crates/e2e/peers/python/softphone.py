@@ -99,7 +99,7 @@ class Softphone:
         """Waits for the answer to its registration: that comes before there is anybody to tell."""
         def answered():
             log = (self.folder / "log").read_text(errors="replace")
-            return next((line for line in log.splitlines() if f"/v4}} {outcome}" in line), None)
+            return next((line for line in log.splitlines() if outcome in line and "sip" in line), None)
         wait_for(f"{outcome} to a registration", answered)
 
     def mark(self):

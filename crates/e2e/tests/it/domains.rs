@@ -20,8 +20,13 @@ fn free_ports<const COUNT: usize>() -> [String; COUNT] {
 fn softphones_register_call_and_are_called() {
     let [sip] = free_ports();
     let listen = format!("udp:127.0.0.1:{sip},tcp:127.0.0.1:{sip}");
-    let trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_SIP_LISTEN", &listen)]);
+    let settings = [("TRUNKLINE_SIP_LISTEN", &*listen), ("TRUNKLINE_LOG", "trace")];
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &settings);
     trunkline.python_with("calls_domains.py", &[("SIP_PORT", &sip)]);
+    // Only the phones themselves know the passwords.
+    let known = trunkline.files_with("IWasAtSignal2018");
+    let ours = known.iter().filter(|file| !file.to_string_lossy().contains("softphone-"));
+    assert_eq!(ours.collect::<Vec<_>>(), Vec::<&std::path::PathBuf>::new());
 }
 
 #[test]

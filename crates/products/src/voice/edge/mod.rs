@@ -260,18 +260,7 @@ impl Edge {
     ) -> Result<Self, std::io::Error> {
         let settings = &shared.settings;
         let media = Media::start(settings.media())?;
-        let told = desk.clone();
-        let (registrar, registering) = unbounded_channel();
-        let tell = Box::new(move |events: Vec<sip::Event>| {
-            for event in events {
-                if registrar::is_ours(&event) {
-                    // Without the task the program ends.
-                    let _ = registrar.send(event);
-                } else {
-                    told.input(Input::Sip(event));
-                }
-            }
-        });
+        let (tell, registering) = registrar::post(desk.clone());
         let dev = shared.dev;
         let sip = SipHandle::start(
             settings.setup(watch(&shared)),
@@ -287,17 +276,7 @@ impl Edge {
         )
         .await?;
         let ids = settings.gateways().map(|gateway| gateway.id).collect();
-        shared
-            .carriers
-            .begin(settings.carriers.iter().map(|it| (&it.gateway, it.register.is_some())));
-        sip.send(sip::Command::Gateways(settings.gateways().cloned().collect()));
-        for wanted in settings.registrations() {
-            sip.send(sip::Command::Register(Box::new(wanted)));
-        }
-        if let Err(error) = registrar::restore(&shared, &sip).await {
-            tracing::error!(%error, "phones that were registered are not known any more");
-        }
-        tokio::spawn(registrar::run(Arc::clone(&shared), sip.clone(), registering));
+        registrar::begin(&shared, &sip, registering).await;
         for listener in sip.listeners() {
             let name = listener.transport.as_str();
             tracing::info!("SIP by {name} on {}", listener.bound);

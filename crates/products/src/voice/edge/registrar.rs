@@ -10,12 +10,13 @@ use base::{AccountSid, AnySid, Instant, Secret};
 use net::sip::SipHandle;
 use sip::digest::Proof;
 use sip::message::{Address, Method, Request, name};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use crate::accounts::Status;
 use crate::resource::Document;
 use crate::voice::domains::{self, mappings};
-use crate::voice::edge::Shared;
+use crate::voice::edge::{Desk, Shared};
+use crate::voice::engine::Input;
 use crate::voice::store::domains::{self as sql, Bound};
 
 /// The bindings of this node, by address of record.
@@ -57,8 +58,43 @@ impl Bindings {
     }
 }
 
+/// Sorts what SIP tells: calls' events go to the engine, the others to the registrar.
+pub(super) fn post(desk: Desk) -> (net::sip::Tell, UnboundedReceiver<sip::Event>) {
+    let (registrar, heard) = unbounded_channel();
+    let tell = Box::new(move |events: Vec<sip::Event>| {
+        for event in events {
+            if is_ours(&event) {
+                // Without the task the program ends.
+                let _ = registrar.send(event);
+            } else {
+                desk.input(Input::Sip(event));
+            }
+        }
+    });
+    (tell, heard)
+}
+
+/// Tells SIP of the carriers and of the phones that were there before, and begins to listen.
+pub(super) async fn begin(
+    shared: &Arc<Shared>,
+    sip: &SipHandle,
+    heard: UnboundedReceiver<sip::Event>,
+) {
+    let settings = &shared.settings;
+    let ends = settings.carriers.iter().map(|end| (&end.gateway, end.register.is_some()));
+    shared.carriers.begin(ends);
+    sip.send(sip::Command::Gateways(settings.gateways().cloned().collect()));
+    for wanted in settings.registrations() {
+        sip.send(sip::Command::Register(Box::new(wanted)));
+    }
+    if let Err(error) = restore(shared, sip).await {
+        tracing::error!(%error, "phones that were registered are not known any more");
+    }
+    tokio::spawn(run(Arc::clone(shared), sip.clone(), heard));
+}
+
 /// Whether an event is the registrar's, not a call's.
-pub(super) fn is_ours(event: &sip::Event) -> bool {
+fn is_ours(event: &sip::Event) -> bool {
     use sip::Event as E;
     matches!(
         event,
@@ -75,7 +111,7 @@ pub(super) fn is_ours(event: &sip::Event) -> bool {
 }
 
 /// Brings back the bindings that were there before the start: phones don't know of it.
-pub(super) async fn restore(shared: &Shared, sip: &SipHandle) -> Result<(), StoreError> {
+async fn restore(shared: &Shared, sip: &SipHandle) -> Result<(), StoreError> {
     let node = Arc::clone(&shared.context.node);
     let now = now();
     let kept = shared.store.write(move |tx: &mut Tx<'_>| sql::bindings(tx, &node, now)).await?;
@@ -93,11 +129,7 @@ fn now() -> Instant {
 }
 
 /// Answers and keeps what SIP says, in order, until it says no more.
-pub(super) async fn run(
-    shared: Arc<Shared>,
-    sip: SipHandle,
-    mut heard: UnboundedReceiver<sip::Event>,
-) {
+async fn run(shared: Arc<Shared>, sip: SipHandle, mut heard: UnboundedReceiver<sip::Event>) {
     while let Some(event) = heard.recv().await {
         let done = match event {
             sip::Event::ProofWanted { question, username, realm, request, .. } => {

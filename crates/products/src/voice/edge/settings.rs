@@ -37,8 +37,8 @@ const OWN: &[Setting] = &[
     Setting::new(
         "sip_listen",
         "Where SIP listens: `udp:0.0.0.0:5060,tcp:0.0.0.0:5060,tls:0.0.0.0:5061`; port 0 takes a \
-         free one, `off` takes and makes no calls. TLS has the certificate of HTTPS. In `dev` loopback's port 5060 by UDP and TCP, or free ones when \
-         it is taken",
+         free one, `off` takes and makes no calls. TLS has the certificate of HTTPS. In `dev` \
+         loopback's port 5060 by UDP and TCP, or free ones when it is taken",
     )
     .many(),
     Setting::new(
