@@ -50,6 +50,14 @@ export async function callsOnThePhones(page) {
   }
   const recording = page.getByRole('region', { name: 'Recording' }).locator('audio')
   await until('the recording can be played', () => recording.evaluate((one) => one.duration > 1))
+  await page.getByRole('img', { name: /^Waveform of/ }).waitFor()
+  await page.getByRole('heading', { name: 'Quality' }).waitFor()
+  const ladder = page.getByRole('list', { name: 'SIP' })
+  for (const message of ['INVITE', '200 OK', 'ACK', 'BYE']) {
+    await ladder.getByText(message, { exact: true }).first().waitFor()
+  }
+  await ladder.getByText('INVITE', { exact: true }).click()
+  await ladder.getByText('Call-ID').waitFor()
   await look(page, 'call')
   assert.match(page.url(), new RegExp(`#/calls/${made.sid}$`))
 }

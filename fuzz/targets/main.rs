@@ -31,6 +31,7 @@ const TARGETS: &[(&str, Target)] = &[
     ("utterance", speech::fuzz::utterance),
     ("wav", speech::fuzz::wav),
     ("hints", speech::fuzz::hints),
+    ("dictation", speech::fuzz::dictation),
     ("basic", products::fuzz::basic),
     ("place", products::fuzz::place),
     ("page_token", products::fuzz::page_token),

@@ -40,6 +40,6 @@ export function words(name: string): string {
     .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
     .replace(/[_.]+/g, ' ')
     .toLowerCase()
-    .replace(/\b(sid|url|ids|id|api|sms|mms|uri|iso|sip)\b/g, (short) => short === 'ids' ? 'IDs' : short.toUpperCase())
+    .replace(/\b(sid|url|ids|id|api|sms|mms|uri|iso|sip|aws)\b/g, (short) => short === 'ids' ? 'IDs' : short.toUpperCase())
   return spaced.charAt(0).toUpperCase() + spaced.slice(1)
 }

@@ -15,7 +15,7 @@ pub use error::{ApiError, code, meaning};
 pub use form::{FormError, Params};
 pub use instant::{Instant, InvalidDate};
 pub use money::{Currency, InvalidMoney, Money};
-pub use number::{Address, E164, InvalidAddress, countries};
+pub use number::{Address, E164, InvalidAddress, countries, is_country};
 pub use secret::{MasterKey, ObjectKey, Pepper, SealBroken, Secret};
 pub use sid::{
     AccessTokenSid, AccountSid, AddressSid, AnySid, ApplicationSid, CallSid, ChallengeNoticeSid,

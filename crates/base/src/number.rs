@@ -47,6 +47,34 @@ impl E164 {
         })
     }
 
+    /// As it is dialled within a country (ISO 3166): with the country's own prefix where it is one
+    /// of its numbers, else after the prefix of calls abroad, 011 in North America and 00
+    /// elsewhere.
+    pub fn dialled_in(&self, country: &str) -> String {
+        let digits = &self.0[1..];
+        let code = calling_code(country);
+        let ours = code.is_some_and(|code| digits.starts_with(&code.to_string()));
+        let own = ours && (code != Some(1) || self.country().as_deref() == Some(country));
+        let number = phonenumber::parse(None, &self.0).ok().filter(|_| own);
+        if let Some(number) = number {
+            let text = number.format().mode(phonenumber::Mode::National).to_string();
+            return text.chars().filter(char::is_ascii_digit).collect();
+        }
+        // All of North America is dialled by its ten digits.
+        match (code, digits.strip_prefix('1')) {
+            (Some(1), Some(rest)) => rest.to_owned(),
+            (Some(1), None) => format!("011{digits}"),
+            _ => format!("00{digits}"),
+        }
+    }
+
+    /// Reads a number as it is dialled within a country (ISO 3166).
+    pub fn parse_in(country: &str, text: &str) -> Result<Self, InvalidAddress> {
+        let country = country.parse().map_err(|_| InvalidAddress)?;
+        let number = phonenumber::parse(Some(country), text).map_err(|_| InvalidAddress)?;
+        Self::parse(&number.format().mode(phonenumber::Mode::E164).to_string())
+    }
+
     /// ISO 3166 code of its country, where the plan tells.
     pub fn country(&self) -> Option<String> {
         let number = phonenumber::parse(None, &self.0).ok()?;
@@ -57,6 +85,17 @@ impl E164 {
         let regions = phonenumber::metadata::DATABASE.region(&number.code().value());
         regions.and_then(|regions| regions.first().map(|id| (*id).to_owned()))
     }
+}
+
+/// The code before the numbers of a country (ISO 3166, in any case): 49 for `DE`.
+fn calling_code(country: &str) -> Option<u16> {
+    let id = country.to_ascii_uppercase();
+    countries().into_iter().find(|(known, _)| *known == id).map(|(_, code)| code)
+}
+
+/// Whether a country (ISO 3166, in any case) has numbers of its own.
+pub fn is_country(country: &str) -> bool {
+    calling_code(country).is_some()
 }
 
 /// Every country with numbers of its own, and the code before them: `("GB", 44)`, by code.

@@ -175,6 +175,11 @@ impl Leg {
         listens || self.is_recorded() || matches!(self.route, Route::Mixer(_))
     }
 
+    /// Whether what comes is sent on as it comes, and not by a tick.
+    pub(crate) fn passes_on(&self) -> bool {
+        matches!(self.route, Route::Echo | Route::Bridge { .. })
+    }
+
     pub(crate) fn is_recorded(&self) -> bool {
         !self.recorders.is_empty() || !self.taps.is_empty()
     }

@@ -25,7 +25,9 @@ pub mod tones;
 mod voice;
 pub mod wav;
 
-pub use engine::{Command, Engine, Event, Key, MixerId, MixerKey, Owner, Place, Port, Sink};
+pub use engine::{
+    Command, Datagram, Engine, Event, Key, MixerId, MixerKey, Owner, Place, Port, Sink,
+};
 pub use g711::Law;
 pub use jitter::{Jitter, Pulled, Pushed};
 pub use latch::{Latch, Verdict};

@@ -1,6 +1,6 @@
 //! The edge that owns sockets and timers: the HTTP server, the forwarding proxy, the HTTP client
-//! with its guard against private addresses, SMPP on either end, and the clock. Small and dull;
-//! what is decided is decided elsewhere.
+//! with its guard against private addresses, WebSockets, SMPP on either end, and the clock. Small
+//! and dull; what is decided is decided elsewhere.
 
 pub mod authority;
 mod body;
@@ -13,6 +13,7 @@ mod server;
 pub mod sip;
 pub mod smpp;
 mod tls;
+pub mod websocket;
 
 pub use body::Body;
 pub use client::{Address, Answer, Client, ClientConfig, Limits, Outbound, SendError};
@@ -21,3 +22,4 @@ pub use guard::{Guard, InvalidRange};
 pub use proxy::serve_proxy;
 pub use server::{ServerConfig, Service, serve};
 pub use tls::acceptor;
+pub use tokio_rustls::TlsAcceptor;

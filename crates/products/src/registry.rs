@@ -180,6 +180,8 @@ pub struct Kit {
     pub public_url: Arc<str>,
     /// This process among those of the installation.
     pub node: Arc<str>,
+    /// Our certificate, for SIP over TLS; none where there is no HTTPS.
+    pub tls: Option<net::TlsAcceptor>,
     /// Whether this is `dev`.
     pub dev: bool,
     /// Carriers as URLs, as they were set.
@@ -294,6 +296,7 @@ pub fn install(kit: &Kit) -> Result<Installed, String> {
     let shared = Arc::new(crate::resource::Shared {
         store: kit.store.clone(),
         master: Arc::clone(&kit.master),
+        said: Arc::new(kit.settings.clone()),
         changed: Box::new(move |sid| {
             if let Some(key) = sid.cast() {
                 accounts.forget_key(key);

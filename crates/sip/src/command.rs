@@ -38,8 +38,14 @@ pub struct Invite {
     pub max_forwards: u8,
     /// The user part of our Contact; From's where it is `None`.
     pub contact_user: Option<String>,
+    /// The Call-ID, which nobody used before; a random one where it is `None`.
+    pub call_id: Option<String>,
     /// Gateways to choose from; host and port of the target are then the chosen one's.
     pub gateways: Vec<GatewayId>,
+    /// Who else is called at once, and by which way: the first that answers is the leg.
+    pub others: Vec<(Uri, Hop)>,
+    /// The users of target and From, before a gateway's format was applied.
+    pub(crate) numbers: Option<(Option<String>, Option<String>)>,
 }
 
 impl Invite {
@@ -58,7 +64,10 @@ impl Invite {
             redirects_max: 0,
             max_forwards: 70,
             contact_user: None,
+            call_id: None,
             gateways: Vec::new(),
+            others: Vec::new(),
+            numbers: None,
         }
     }
 }
@@ -203,4 +212,33 @@ pub enum Command {
     Gateways(Vec<Gateway>),
     /// Take no more calls; end every leg and registration.
     Stop,
+}
+
+impl Command {
+    /// The leg that a command is about.
+    pub(crate) fn leg_mut(&mut self) -> Option<&mut LegId> {
+        match self {
+            Self::Invite(draft) => Some(&mut draft.leg),
+            Self::Progress { leg, .. }
+            | Self::Answer { leg, .. }
+            | Self::Reject { leg, .. }
+            | Self::Challenge { leg, .. }
+            | Self::Hangup { leg, .. }
+            | Self::Acknowledge { leg, .. }
+            | Self::Reoffer { leg, .. }
+            | Self::AnswerReoffer { leg, .. }
+            | Self::RefuseReoffer { leg, .. }
+            | Self::Info { leg, .. }
+            | Self::Refer { leg, .. }
+            | Self::AcceptRefer { leg, .. }
+            | Self::RefuseRefer { leg, .. }
+            | Self::ReferProgress { leg, .. } => Some(leg),
+            Self::Prove { .. }
+            | Self::Restore(_)
+            | Self::Register(_)
+            | Self::Unregister(_)
+            | Self::Gateways(_)
+            | Self::Stop => None,
+        }
+    }
 }

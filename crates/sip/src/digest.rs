@@ -279,11 +279,20 @@ impl Nonces {
 
     /// Whether an answer is to a challenge of ours that is not too old: others need no proof.
     pub fn is_fresh(&self, now: Instant, answer: &Authorization) -> bool {
-        let Some((stamp, seal)) = answer.nonce.rsplit_once('-') else { return false };
-        let at = stamp.split('-').next().and_then(|at| i64::from_str_radix(at, 16).ok());
+        self.made_at(answer).is_some_and(|at| at <= now && now.since(at) <= self.life)
+    }
+
+    /// Whether an answer is to a challenge of ours, however old.
+    pub fn is_ours(&self, answer: &Authorization) -> bool {
+        self.made_at(answer).is_some()
+    }
+
+    /// When the nonce of an answer was given; `None` when it is not ours.
+    fn made_at(&self, answer: &Authorization) -> Option<Instant> {
+        let (stamp, seal) = answer.nonce.rsplit_once('-')?;
+        let at = i64::from_str_radix(stamp.split('-').next()?, 16).ok()?;
         let ours = Secret::new(self.seal(&format!("{stamp} {}", answer.realm)));
-        let Some(at) = at.map(Instant::from_micros) else { return false };
-        ours == Secret::new(seal) && at <= now && now.since(at) <= self.life
+        (ours == Secret::new(seal)).then_some(Instant::from_micros(at))
     }
 
     /// Judges an answer for a request with this method and Request-URI.

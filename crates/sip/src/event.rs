@@ -229,6 +229,18 @@ pub enum Event {
         /// Where it came from.
         source: SocketAddr,
     },
+    /// Somebody claimed to be a user, and proved it wrongly: 403 went out.
+    ProofFailed {
+        /// Who.
+        username: String,
+        /// Where.
+        realm: String,
+        /// Where it came from.
+        source: SocketAddr,
+        /// How often in a row this source did; from `Limits::failures_max` on it is not asked any
+        /// more for a while.
+        failures: u32,
+    },
     /// A contact was bound, or bound anew.
     Bound(Box<Binding>),
     /// A contact is bound no more.
@@ -280,4 +292,38 @@ pub enum Event {
     },
     /// The agent was told to stop, and every leg and registration is over.
     Stopped,
+}
+
+impl Event {
+    /// The leg that an event is about.
+    pub(crate) fn leg_mut(&mut self) -> Option<&mut LegId> {
+        match self {
+            Self::Incoming(incoming) => Some(&mut incoming.leg),
+            Self::Progress { leg, .. }
+            | Self::Answered { leg, .. }
+            | Self::Confirmed { leg, .. }
+            | Self::Reoffered { leg, .. }
+            | Self::Reanswered { leg, .. }
+            | Self::ReofferRefused { leg, .. }
+            | Self::Dtmf { leg, .. }
+            | Self::Info { leg, .. }
+            | Self::InfoAnswered { leg, .. }
+            | Self::Referred { leg, .. }
+            | Self::ReferAnswered { leg, .. }
+            | Self::ReferProgress { leg, .. }
+            | Self::Refused { leg, .. }
+            | Self::Ended { leg, .. }
+            | Self::Routed { leg, .. } => Some(leg),
+            Self::ProofWanted { .. }
+            | Self::ProofFailed { .. }
+            | Self::Bound(_)
+            | Self::Unbound { .. }
+            | Self::Registered { .. }
+            | Self::RegistrationFailed { .. }
+            | Self::Unregistered { .. }
+            | Self::GatewayUp { .. }
+            | Self::GatewayDown { .. }
+            | Self::Stopped => None,
+        }
+    }
 }

@@ -10,6 +10,7 @@ use base::Instant;
 use crate::digest::Credentials;
 use crate::event::GatewayId;
 use crate::message::Uri;
+use crate::numbers::Format;
 use crate::wire::TxId;
 
 /// One gateway.
@@ -37,6 +38,8 @@ pub struct Gateway {
     pub sources: Vec<(IpAddr, u8)>,
     /// Who we are to it.
     pub credentials: Option<Credentials>,
+    /// How numbers are written in calls to it.
+    pub format: Format,
 }
 
 impl Gateway {
@@ -54,22 +57,28 @@ impl Gateway {
             down_after: 3,
             sources: Vec::new(),
             credentials: None,
+            format: Format::default(),
         }
     }
 
     fn is_source(&self, address: IpAddr) -> bool {
-        let within = |(network, prefix): &(IpAddr, u8)| match (network, address) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => {
-                let mask = u32::MAX.checked_shl(32 - u32::from(*prefix).min(32)).unwrap_or(0);
-                a.to_bits() & mask == b.to_bits() & mask
-            }
-            (IpAddr::V6(a), IpAddr::V6(b)) => {
-                let mask = u128::MAX.checked_shl(128 - u32::from(*prefix).min(128)).unwrap_or(0);
-                a.to_bits() & mask == b.to_bits() & mask
-            }
-            _ => false,
-        };
-        self.uri.ip() == Some(address) || self.sources.iter().any(within)
+        self.uri.ip() == Some(address)
+            || self.sources.iter().any(|network| is_within(*network, address))
+    }
+}
+
+/// Whether a network, of an address and a prefix length, holds an address.
+pub fn is_within((network, prefix): (IpAddr, u8), address: IpAddr) -> bool {
+    match (network, address) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => {
+            let mask = u32::MAX.checked_shl(32 - u32::from(prefix).min(32)).unwrap_or(0);
+            a.to_bits() & mask == b.to_bits() & mask
+        }
+        (IpAddr::V6(a), IpAddr::V6(b)) => {
+            let mask = u128::MAX.checked_shl(128 - u32::from(prefix).min(128)).unwrap_or(0);
+            a.to_bits() & mask == b.to_bits() & mask
+        }
+        _ => false,
     }
 }
 

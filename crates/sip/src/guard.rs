@@ -2,6 +2,7 @@
 
 use core::net::IpAddr;
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use base::Instant;
 
@@ -14,6 +15,10 @@ pub struct Limits {
     pub burst: u32,
     /// Sources that are remembered; the one that was silent longest gives way.
     pub sources_max: usize,
+    /// Wrong proofs of one source in a row until it is asked for none for a while.
+    pub failures_max: u32,
+    /// How long after its last wrong proof a source is trusted again.
+    pub failures_life: Duration,
     /// Beginnings or parts of User-Agent that are never answered, in lower case.
     pub scanners: Vec<String>,
 }
@@ -38,6 +43,8 @@ impl Default for Limits {
             per_second: 30,
             burst: 60,
             sources_max: 16_384,
+            failures_max: 10,
+            failures_life: Duration::from_secs(300),
             scanners: scanners.map(str::to_owned).to_vec(),
         }
     }
@@ -55,12 +62,13 @@ pub struct Guard {
     limits: Limits,
     buckets: HashMap<IpAddr, Bucket>,
     by_age: BTreeSet<(Instant, IpAddr)>,
+    failures: HashMap<IpAddr, (u32, Instant)>,
 }
 
 impl Guard {
     /// Without a source yet.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, buckets: HashMap::new(), by_age: BTreeSet::new() }
+        Self { limits, buckets: HashMap::new(), by_age: BTreeSet::new(), failures: HashMap::new() }
     }
 
     /// Whether one more request of this source is let in.
@@ -85,6 +93,36 @@ impl Guard {
             bucket.tokens -= 1.0;
         }
         admitted
+    }
+
+    /// Notes a wrong proof; the number of them in a row.
+    pub fn failed(&mut self, now: Instant, source: IpAddr) -> u32 {
+        let (life, source) = (self.limits.failures_life, network(source));
+        if self.failures.len() >= self.limits.sources_max && !self.failures.contains_key(&source) {
+            self.failures.retain(|_, (_, at)| now.since(*at) < life);
+            if self.failures.len() >= self.limits.sources_max {
+                let oldest = self.failures.iter().min_by_key(|(source, (_, at))| (*at, **source));
+                let oldest = oldest.map(|(source, _)| *source);
+                oldest.map(|oldest| self.failures.remove(&oldest));
+            }
+        }
+        let (count, at) = self.failures.entry(source).or_insert((0, now));
+        *count = if now.since(*at) < life { count.saturating_add(1) } else { 1 };
+        *at = now;
+        *count
+    }
+
+    /// A right proof forgives the wrong ones before it.
+    pub fn passed(&mut self, source: IpAddr) {
+        self.failures.remove(&network(source));
+    }
+
+    /// Whether a source proved wrongly so often that it is not asked for now.
+    pub fn is_shut(&self, now: Instant, source: IpAddr) -> bool {
+        let limits = &self.limits;
+        self.failures.get(&network(source)).is_some_and(|(count, at)| {
+            *count >= limits.failures_max && now.since(*at) < limits.failures_life
+        })
     }
 
     /// Whether a User-Agent is a known scanner's.
@@ -122,6 +160,28 @@ mod tests {
             .count();
         assert!((115..=121).contains(&passed), "{passed}");
         assert!(guard.admits(start + Duration::from_secs(10), IpAddr::from([192, 0, 2, 2])));
+    }
+
+    #[test]
+    fn wrong_proofs_shut_a_source_out_for_a_while() {
+        let mut guard = Guard::new(Limits { sources_max: 2, ..Limits::default() });
+        let (start, bad) = (Instant::from_secs(1_000), IpAddr::from([192, 0, 2, 1]));
+        for _ in 0..9 {
+            guard.failed(start, bad);
+        }
+        assert!(!guard.is_shut(start, bad));
+        assert_eq!(guard.failed(start, bad), 10);
+        assert!(guard.is_shut(start, bad));
+        assert!(!guard.is_shut(start, IpAddr::from([192, 0, 2, 2])));
+        let later = start + Duration::from_secs(301);
+        assert!(!guard.is_shut(later, bad));
+        assert_eq!(guard.failed(later, bad), 1, "counted from the start again");
+        guard.passed(bad);
+        assert_eq!(guard.failed(later, bad), 1);
+        for last in 0..20 {
+            guard.failed(later, IpAddr::from([10, 0, 0, last]));
+        }
+        assert!(guard.failures.len() <= 2);
     }
 
     #[test]

@@ -78,6 +78,15 @@ pub struct Listener {
     pub advertised: Option<SocketAddr>,
 }
 
+impl Listener {
+    /// Whether datagrams of ours come from there.
+    pub fn is_at(&self, place: SocketAddr) -> bool {
+        let bound = self.bound;
+        let loopback = bound.ip().is_unspecified() && place.ip().is_loopback();
+        place == bound || loopback && place.port() == bound.port()
+    }
+}
+
 /// Asks where a host is (RFC 3263).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Query {
@@ -87,8 +96,10 @@ pub struct Query {
     pub host: String,
     /// The port, where one is given: then SRV records don't count.
     pub port: Option<u16>,
-    /// The transport, where one is given or preferred.
+    /// The transport that the address says, or UDP.
     pub transport: Transport,
+    /// Whether the address says it: else records may name another.
+    pub given: bool,
 }
 
 /// What the agent is told.

@@ -77,10 +77,11 @@ impl Registrar {
         let events = changes.into_iter().flat_map(|change| match change {
             Change::Set(binding) => {
                 let event = Event::Bound(Box::new(binding.clone()));
-                self.put(binding, now, config.keep_alive);
-                Some(event)
+                let gone = self.put(binding, now, config.keep_alive).map(Box::new);
+                let gone = gone.map(|binding| Event::Unbound { binding, expired: false });
+                gone.into_iter().chain([event]).collect()
             }
-            Change::Remove(contact) => self.remove(&aor, &contact),
+            Change::Remove(contact) => Vec::from_iter(self.remove(&aor, &contact)),
         });
         Ok(events.collect())
     }
@@ -125,8 +126,14 @@ impl Registrar {
         }))
     }
 
-    /// Puts a binding in the place of the one with the same contact.
-    pub(crate) fn put(&mut self, binding: Binding, now: Instant, keep_alive: Duration) {
+    /// Puts a binding in the place of the one with the same contact; the oldest of too many gives
+    /// way.
+    pub(crate) fn put(
+        &mut self,
+        binding: Binding,
+        now: Instant,
+        keep_alive: Duration,
+    ) -> Option<Binding> {
         self.remove(&binding.aor, &binding.contact);
         self.by_end.insert((binding.expires_at, binding.aor.clone()));
         let hidden = is_behind_nat(&binding) && !keep_alive.is_zero();
@@ -134,12 +141,10 @@ impl Registrar {
             self.by_ping.insert((now + keep_alive, binding.aor.clone()));
         }
         let list = self.bindings.entry(binding.aor.clone()).or_default();
-        if list.len() >= CONTACTS_MAX {
-            list.remove(0);
-            self.count -= 1;
-        }
+        let gone = (list.len() >= CONTACTS_MAX).then(|| list.remove(0));
         list.push(binding);
-        self.count += 1;
+        self.count += usize::from(gone.is_none());
+        gone
     }
 
     fn remove(&mut self, aor: &str, contact: &Uri) -> Option<Event> {
@@ -221,4 +226,41 @@ fn is_same(a: &Uri, b: &Uri) -> bool {
 /// Whether datagrams to a binding go another way than its contact says.
 fn is_behind_nat(binding: &Binding) -> bool {
     binding.hop.transport == Transport::Udp && binding.contact.ip() != Some(binding.hop.remote.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::Method;
+
+    #[test]
+    fn the_oldest_of_too_many_contacts_is_told_to_be_gone() {
+        let config = Config::new(Vec::new(), [1; 32]);
+        let mut registrar = Registrar::default();
+        let mut bound = BTreeSet::new();
+        for last in 1..=40 {
+            let uri = Uri::sip(None, "h.example", None);
+            let mut request = crate::message::Request::new(Method::Register, uri);
+            request.headers.push(name::TO, "<sip:alice@h.example>");
+            request.headers.push(name::CONTACT, &format!("<sip:alice@192.0.2.{last}>"));
+            request.headers.push(name::CALL_ID, "c");
+            request.headers.push(name::CSEQ, &format!("{last} REGISTER"));
+            let (transport, remote) = (Transport::Udp, ([192, 0, 2, last], 5060).into());
+            let hop = Hop { transport, remote, flow: None, name: String::new() };
+            let now = Instant::from_secs(1_000 + i64::from(last));
+            for event in registrar.register(now, &config, &request, &hop).expect("taken") {
+                match event {
+                    Event::Bound(binding) => assert!(bound.insert(binding.contact.to_string())),
+                    Event::Unbound { binding, .. } => {
+                        assert!(bound.remove(&binding.contact.to_string()));
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            assert_eq!(bound.len(), registrar.count);
+        }
+        let known = registrar.of("sip:alice@h.example");
+        let known: BTreeSet<String> = known.iter().map(|b| b.contact.to_string()).collect();
+        assert_eq!((known.len(), known), (CONTACTS_MAX, bound));
+    }
 }

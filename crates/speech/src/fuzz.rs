@@ -115,6 +115,18 @@ pub fn hints(data: &[u8]) {
     hints.written(&text);
 }
 
+/// Answers of a recogniser over a WebSocket, a line each.
+pub fn dictation(data: &[u8]) {
+    let mut heard = crate::socket::Dictation::default();
+    for answer in String::from_utf8_lossy(data).lines() {
+        heard.take(answer);
+    }
+    let partial = heard.partial();
+    let whole = heard.finish();
+    assert!((0.0..=1.0).contains(&whole.confidence));
+    assert!(whole.text.is_empty() || partial.is_some_and(|it| it.starts_with(&whole.text)));
+}
+
 #[cfg(test)]
 mod tests {
     use machine::fuzz::mutations;
@@ -148,5 +160,14 @@ mod tests {
             "</phrase> | <NULL>;\nna\u{ef}ve\nO'Brien's".as_bytes(),
         ];
         mutations(&seeds, 10_000, super::hints);
+    }
+
+    #[test]
+    fn mutated_answers_are_heard_or_passed_over() {
+        let seeds: [&[u8]; 2] = [
+            b"{\"partial\":\"one\"}\n{\"text\":\"one two\",\"result\":[{\"conf\":0.5}]}",
+            b"{\"text\":\"a\"}\n{\"partial\":\"b\"}\n{\"text\":\"\"}",
+        ];
+        mutations(&seeds, 20_000, super::dictation);
     }
 }

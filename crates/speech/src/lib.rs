@@ -5,16 +5,20 @@
 //! [`Synthesizer`]; both calls block and belong on a thread of their own. [`Offline`] is the one
 //! that needs nothing but this machine: flite in the binary for English, `pico2wave` and
 //! `espeak-ng` where they are installed for what else people speak. [`http`] makes the requests and
-//! reads the answers of engines elsewhere; sending them is the caller's.
+//! reads the answers of engines elsewhere, [`socket`] does it for those that hear while somebody
+//! speaks; sending is the caller's.
 //!
 //! A [`Recognizer`] hears 8 kHz audio as it comes; [`recognition::PocketSphinx`] knows the phrases
 //! that it is given as hints, and nothing else.
+//!
+//! [`mp3`] makes MP3 of what was recorded, by a program.
 
 mod cache;
 mod espeak;
 mod flite;
 pub mod fuzz;
 pub mod http;
+pub mod mp3;
 mod offline;
 #[cfg(any(test, flite))]
 mod phonemes;
@@ -25,6 +29,7 @@ mod prosody;
 pub mod recognition;
 mod resample;
 mod say_as;
+pub mod socket;
 mod ssml;
 mod text;
 pub mod voice;

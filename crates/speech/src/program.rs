@@ -22,14 +22,17 @@ pub(crate) fn find(name: &str) -> Option<PathBuf> {
 
 /// Runs a program with a text as its input. What it wrote.
 pub(crate) fn run(program: &Path, arguments: &[&str], input: &str) -> Result<Vec<u8>, SpeakError> {
-    run_within(program, arguments, input, TIMEOUT)
+    run_with(program, arguments, input.as_bytes().to_vec(), TIMEOUT, OUTPUT_MAX)
 }
 
-fn run_within(
+/// Runs a program with octets as its input, for so long at most. What it wrote, of so many octets
+/// at most.
+pub(crate) fn run_with(
     program: &Path,
     arguments: &[&str],
-    input: &str,
+    input: Vec<u8>,
     timeout: Duration,
+    most: usize,
 ) -> Result<Vec<u8>, SpeakError> {
     let failed =
         |why: &dyn std::fmt::Display| SpeakError::Engine(format!("{}: {why}", program.display()));
@@ -38,7 +41,7 @@ fn run_within(
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().map_err(|error| failed(&error))?;
     let deadline = Instant::now() + timeout;
-    let done = converse(&mut child, input, deadline);
+    let done = converse(&mut child, input, most, deadline);
     let ended = finish(&mut child, done.is_some(), deadline).map_err(|error| failed(&error))?;
     match (done, ended) {
         (Some(output), Some(status)) if status.success() => Ok(output),
@@ -48,20 +51,19 @@ fn run_within(
 }
 
 /// Writes and reads on threads of their own, so that neither waits for the other.
-fn converse(child: &mut Child, input: &str, deadline: Instant) -> Option<Vec<u8>> {
+fn converse(child: &mut Child, input: Vec<u8>, most: usize, deadline: Instant) -> Option<Vec<u8>> {
     let (mut stdin, stdout) = (child.stdin.take()?, child.stdout.take()?);
-    let input = input.to_owned();
     let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || stdin.write_all(input.as_bytes()));
+    std::thread::spawn(move || stdin.write_all(&input));
     std::thread::spawn(move || {
         let mut output = Vec::new();
-        let read = stdout.take(OUTPUT_MAX as u64 + 1).read_to_end(&mut output);
+        let read = stdout.take(most as u64 + 1).read_to_end(&mut output);
         // Nobody listens any more when it took too long.
         let _ = sender.send(read.map(|_| output));
     });
     let output =
         receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())).ok()?.ok()?;
-    (output.len() <= OUTPUT_MAX).then_some(output)
+    (output.len() <= most).then_some(output)
 }
 
 /// How it ended. Its output is closed by now, so the end is near; who does not end in time, or was
@@ -87,7 +89,8 @@ mod tests {
     use super::*;
 
     fn run_sh(script: &str, input: &str, ms: u64) -> Result<Vec<u8>, SpeakError> {
-        run_within(Path::new("/bin/sh"), &["-c", script], input, Duration::from_millis(ms))
+        let (input, timeout) = (input.as_bytes().to_vec(), Duration::from_millis(ms));
+        run_with(Path::new("/bin/sh"), &["-c", script], input, timeout, OUTPUT_MAX)
     }
 
     #[test]

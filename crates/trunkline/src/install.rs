@@ -101,6 +101,8 @@ pub struct Parts {
     pub blobs: Blobs,
     /// Knows who listens to webhooks in the applications' place.
     pub relay: Arc<Relay>,
+    /// Our certificate.
+    pub tls: ports::Tls,
 }
 
 /// Runs until it is told to stop.
@@ -133,7 +135,7 @@ pub async fn run(settings: Settings, mode: Mode) -> Result<(), StartError> {
         link,
     });
     let door = Arc::new(Door(gateway));
-    let others = ports::open(&settings, &address, mode, &door, &stopped).await?;
+    let others = ports::open(&settings, &address, &parts.tls, &door, &stopped).await?;
     welcome::print(&address, &others, hello.as_ref());
     let config = ServerConfig::default();
     let serving = tokio::spawn(net::serve(listener, None, door, config, stopped));
@@ -203,7 +205,8 @@ fn open(
     let client = Client::new(ClientConfig { guard, ..ClientConfig::default() });
     let blobs = Blobs::open(settings.blobs_url.as_deref(), &settings.data)?;
     let relay = Relay::new(stopped.clone());
-    Ok(Parts { store, master, accounts, clock, client, blobs, relay })
+    let tls = ports::Tls::open(settings, mode)?;
+    Ok(Parts { store, master, accounts, clock, client, blobs, relay, tls })
 }
 
 /// Puts numbers into the inventory and gives the main account its own. Answers one of them.

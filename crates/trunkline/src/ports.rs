@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use net::ServerConfig;
 use net::authority::Authority;
+use net::{ServerConfig, TlsAcceptor};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -27,36 +27,50 @@ pub struct Others {
     pub proxy: Option<String>,
 }
 
+/// Our certificate: of the files that the settings name, or in `dev` of the development authority.
+pub struct Tls {
+    /// Takes TLS connections.
+    pub acceptor: Option<TlsAcceptor>,
+    authority: Option<Arc<Authority>>,
+}
+
+impl Tls {
+    /// Reads the files, and opens the authority.
+    pub fn open(settings: &Settings, mode: Mode) -> Result<Self, StartError> {
+        let authority = match mode {
+            Mode::Dev => Some(Authority::open(&surroundings::authority(&settings.data))?),
+            Mode::Serve => None,
+        };
+        let acceptor = match (&settings.tls_certificate, &settings.tls_key, &authority) {
+            (Some(certificate), Some(key), _) => Some(net::acceptor(certificate, key)?),
+            (_, _, Some(authority)) => Some(authority.acceptor()),
+            (_, _, None) => None,
+        };
+        Ok(Self { acceptor, authority })
+    }
+}
+
 /// Opens them, and serves until `stopped`.
 pub async fn open(
     settings: &Settings,
     api: &str,
-    mode: Mode,
+    tls: &Tls,
     door: &Arc<Door>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<Others, StartError> {
     let (mut others, config) = (Others::default(), ServerConfig::default());
-    let authority = match mode {
-        Mode::Dev => Some(Authority::open(&surroundings::authority(&settings.data))?),
-        Mode::Serve => None,
-    };
-    let acceptor = match (&settings.tls_certificate, &settings.tls_key, &authority) {
-        (Some(certificate), Some(key), _) => Some(net::acceptor(certificate, key)?),
-        (_, _, Some(authority)) => Some(authority.acceptor()),
-        (_, _, None) if settings.https_listen.is_some() => {
-            let text = "HTTPS in 'serve' needs TRUNKLINE_TLS_CERTIFICATE and TRUNKLINE_TLS_KEY";
-            return Err(StartError::Setting(text.to_owned()));
-        }
-        (_, _, None) => None,
-    };
-    if let Some(acceptor) = acceptor {
+    if tls.acceptor.is_none() && settings.https_listen.is_some() {
+        let text = "HTTPS in 'serve' needs TRUNKLINE_TLS_CERTIFICATE and TRUNKLINE_TLS_KEY";
+        return Err(StartError::Setting(text.to_owned()));
+    }
+    if let Some(acceptor) = tls.acceptor.clone() {
         let listener = listen(settings.https_listen, settings.listen, HTTPS_AFTER).await?;
         let port = listener.local_addr()?.port();
         others.https = Some(format!("https://localhost:{port}"));
         let (door, stopped) = (Arc::clone(door), stopped.clone());
         tokio::spawn(net::serve(listener, Some(acceptor), door, config, stopped));
     }
-    if let Some(authority) = authority {
+    if let Some(authority) = tls.authority.clone() {
         // The API may be open to a network; the proxy never is.
         let beside = SocketAddr::from(([127, 0, 0, 1], settings.listen.port()));
         let listener = listen(settings.proxy_listen, beside, PROXY_AFTER).await?;

@@ -14,6 +14,7 @@ use products::jobs::Jobs;
 use products::live::Live;
 use products::messaging::{self, Messaging, Prices, work::Context};
 use products::registry::{self, Ending, Kit};
+use products::voice::Voice;
 use products::webhooks::{self, Nudge, Outbox, Webhooks, WorkerConfig};
 
 use crate::carriers::{Configured, configured};
@@ -56,11 +57,14 @@ pub fn join(
     }
     let kit = kit(parts, settings, mode, public_url, live, (&jobs, &hooks, &messaging))?;
     let mut installed = registry::install(&kit).map_err(StartError::Setting)?;
+    let voice = installed.shared::<Voice>();
     let routes = &mut installed.routes;
     health::routes(routes, &Arc::new(parts.store.clone()));
     if let Some(carrier) = sim.clone().filter(|_| mode == Mode::Dev) {
         let (clock, store) = (Arc::clone(&parts.clock), parts.store.clone());
-        dev::routes(routes, &Arc::new(dev::Dev { carrier, clock, store }));
+        let known = move || voice.as_ref().map_or_else(Vec::new, |voice| voice.handsets());
+        let phones: dev::Phones = Arc::new(known);
+        dev::routes(routes, &Arc::new(dev::Dev { carrier, clock, store, phones }));
     }
     let shown = carriers::api::Carriers {
         carriers: carriers.clone(),
@@ -133,6 +137,7 @@ fn kit(
         messaging: Arc::clone(messaging),
         public_url: public_url.into(),
         node: secrets::node(&settings.data)?.into(),
+        tls: parts.tls.acceptor.clone(),
         dev: mode == Mode::Dev,
         carriers: settings.carriers.clone(),
         settings: settings.products.0.clone(),

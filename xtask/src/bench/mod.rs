@@ -1,6 +1,10 @@
 //! `make bench`: how fast texts are accepted and delivered, with every accept synced and two
 //! signed callbacks each, beside the limits of this machine. Generator and callback sink run on
-//! the same cores as the product. And how fast numbers are looked up.
+//! the same cores as the product. How fast numbers are looked up. And calls: what a held one costs
+//! and how many are set up a second, beside Asterisk.
+//!
+//! `bench [MESSAGES] [PART…]`: `half`, `calls` (of the system), `laden`, `postgres`, `smpp`,
+//! `lookup` and `voice`, which are measured without parts, and `soak`, which must be named.
 
 mod generator;
 mod kannel;
@@ -11,6 +15,7 @@ mod report;
 mod server;
 mod sink;
 mod smpp;
+mod voice;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +39,10 @@ const PRELOADED: u64 = 2_000_000;
 /// Measures `[MESSAGES] [PART…]` and prints a table; without parts all of them.
 pub fn run(arguments: &[String]) -> Outcome<()> {
     let (number, parts) = match arguments.split_first() {
-        Some((number, parts)) => (number.parse()?, parts),
+        Some((first, parts)) => match first.parse() {
+            Ok(number) => (number, parts),
+            Err(_) => (MESSAGES, arguments),
+        },
         None => (MESSAGES, arguments),
     };
     let runtime =
@@ -62,10 +70,18 @@ impl Bench<'_> {
         if self.wants("lookup") {
             lookup::measure(&self.folder.join("lookup"), self.messages).await?;
         }
-        if self.parts == ["lookup"] {
-            return Ok(());
+        let others = ["lookup", "voice", "soak"];
+        if self.parts.is_empty() || self.parts.iter().any(|part| !others.contains(&&**part)) {
+            self.texts().await?;
         }
-        self.texts().await
+        // Last, for it stays on one core.
+        if self.wants("voice") {
+            voice::measure(self.folder).await?;
+        }
+        if self.parts.iter().any(|part| part == "soak") {
+            voice::soak(self.folder).await?;
+        }
+        Ok(())
     }
 
     async fn texts(&self) -> Outcome<()> {

@@ -56,28 +56,50 @@ pub fn scratch() -> Outcome<PathBuf> {
     Ok(folder)
 }
 
-fn target() -> PathBuf {
+/// Where builds go.
+pub fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| PathBuf::from("target"), PathBuf::from)
+}
+
+fn program() -> PathBuf {
+    target().join("release/trunkline")
 }
 
 impl Server {
     /// Starts `trunkline dev` and waits until it listens; without carriers the simulated one
     /// delivers.
     pub async fn start(folder: &Path, engine: Engine, carriers: Option<&str>) -> Outcome<Self> {
-        let mut command = Command::new(target().join("release/trunkline"));
-        command
-            .args(["dev", "--listen", "127.0.0.1:0", "--account-sid", SID, "--auth-token", TOKEN])
-            .args(["--numbers", NUMBER, "--data"])
-            .arg(folder)
-            .env("TRUNKLINE_LOG", "warn")
-            .stdout(Stdio::piped())
-            .kill_on_drop(true);
+        let mut command = Command::new(program());
+        command.args(["dev", "--numbers", NUMBER]);
         if let Some(carriers) = carriers {
             command.env("TRUNKLINE_CARRIERS", carriers);
         }
         if let Engine::Postgres(url) = engine {
             command.args(["--database-url", &url]);
         }
+        Self::run(command, folder).await
+    }
+
+    /// Starts it on one core, with settings from the environment.
+    pub async fn start_pinned(
+        folder: &Path,
+        core: usize,
+        settings: &[(&str, String)],
+    ) -> Outcome<Self> {
+        let mut command = Command::new("taskset");
+        command.args(["-c", &core.to_string()]).arg(program()).arg("dev");
+        command.envs(settings.iter().map(|(name, value)| (name, value)));
+        Self::run(command, folder).await
+    }
+
+    async fn run(mut command: Command, folder: &Path) -> Outcome<Self> {
+        command
+            .args(["--listen", "127.0.0.1:0", "--account-sid", SID, "--auth-token", TOKEN])
+            .arg("--data")
+            .arg(folder)
+            .env("TRUNKLINE_LOG", "warn")
+            .stdout(Stdio::piped())
+            .kill_on_drop(true);
         let mut child = command.spawn()?;
         let stdout = child.stdout.take().ok_or("no standard output")?;
         let mut lines = BufReader::new(stdout).lines();
@@ -113,7 +135,8 @@ impl Server {
         Ok(Ledger { rows: number("rows")?, commits: number("commits")? })
     }
 
-    fn id(&self) -> Outcome<u32> {
+    /// Its process.
+    pub fn id(&self) -> Outcome<u32> {
         Ok(self.child.id().ok_or("the product ended")?)
     }
 
@@ -181,10 +204,14 @@ pub fn cpu_of(id: u32) -> Outcome<Duration> {
 
 /// Resident memory of a process in MiB.
 pub fn memory_of(id: u32) -> Outcome<u64> {
+    Ok(memory_kib_of(id)? >> 10)
+}
+
+/// Resident memory of a process in KiB.
+pub fn memory_kib_of(id: u32) -> Outcome<u64> {
     let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).ok_or("no VmRSS")?;
-    let kib: u64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
-    Ok(kib >> 10)
+    Ok(line.split_whitespace().nth(1).ok_or("no number")?.parse()?)
 }
 
 impl Target for Server {

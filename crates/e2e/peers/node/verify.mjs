@@ -28,7 +28,7 @@ const right = await service.verificationChecks.create({ verificationSid: begun.s
 assert.deepEqual([right.status, right.valid], ['approved', true]);
 await refused(20404, service.verificationChecks.create({ to, code: codeIn(texts[0]) }));
 await refused(60200, service.verifications.create({ to: 'nobody', channel: 'sms' }));
-await refused(60223, service.verifications.create({ to, channel: 'call' }));
+await refused(60223, service.verifications.create({ to, channel: 'whatsapp' }));
 
 const late = await service.verifications.create({ to: '+15558680021', channel: 'sms' });
 await dev('POST', '/clock/advance', { seconds: 601 });

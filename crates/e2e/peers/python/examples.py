@@ -201,7 +201,8 @@ def desk():
         heard(zoe, "Ticket 3 is open")
 
 
-{
-    "reminder": reminder, "desk": desk, "sign_in": sign_in, "login": login,
-    "sign_in_node": lambda: sign_in(SIGN_IN_NODE),
-}[sys.argv[1]]()
+if __name__ == "__main__":
+    {
+        "reminder": reminder, "desk": desk, "sign_in": sign_in, "login": login,
+        "sign_in_node": lambda: sign_in(SIGN_IN_NODE),
+    }[sys.argv[1]]()

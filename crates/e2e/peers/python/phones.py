@@ -37,11 +37,11 @@ def heard_wav(number, call):
     return answer.content
 
 
-def samples(wav):
+def samples(wav, channel=0):
     with wave.open(io.BytesIO(wav)) as file:
         assert (file.getframerate(), file.getsampwidth()) == (RATE, 2), file.getparams()
         octets = file.readframes(file.getnframes())
-        return struct.unpack(f"<{len(octets) // 2}h", octets)[::file.getnchannels()]
+        return struct.unpack(f"<{len(octets) // 2}h", octets)[channel::file.getnchannels()]
 
 
 def heard(number, call):

@@ -131,7 +131,7 @@ assert service.verifications.create(to=four, channel="sms").sid != begun.sid
 # What a service must allow, and what can't be taken.
 for form, expected in [
     ({"Channel": "sms"}, 20001), ({"To": one}, 20001), ({"To": "12", "Channel": "sms"}, 60200),
-    ({"To": one, "Channel": "pigeon"}, 60200), ({"To": one, "Channel": "call"}, 60223),
+    ({"To": one, "Channel": "pigeon"}, 60200), ({"To": one, "Channel": "rcs"}, 60223),
     ({"To": "ann@example.com", "Channel": "email"}, 60223), ({"To": one, "Channel": "whatsapp"}, 60223),
     ({"To": one, "Channel": "sms", "CustomCode": "1234"}, 60204), ({"To": one, "Channel": "sms", "Amount": "1"}, 60204),
     ({"To": one, "Channel": "sms", "CustomMessage": "{{code}}"}, 60243), ({"To": one, "Channel": "sms", "AppHash": "x"}, 60200),

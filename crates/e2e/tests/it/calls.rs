@@ -31,6 +31,26 @@ fn calls_in_run_documents_are_recorded_and_connected() {
 }
 
 #[test]
+fn calls_that_never_leave_run_both_ends() {
+    Trunkline::start(Engine::Sqlite).python("calls_inside.py");
+}
+
+#[test]
+fn numbers_are_proved_and_calls_keep_to_the_rules() {
+    Trunkline::start(Engine::Sqlite).python("calls_rules.py");
+}
+
+#[test]
+fn numbers_are_proved_and_calls_keep_to_the_rules_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("calls_rules.py");
+}
+
+#[test]
+fn calls_that_never_leave_on_postgres() {
+    Trunkline::start(Engine::Postgres).python("calls_inside.py");
+}
+
+#[test]
 fn calls_in_on_postgres() {
     Trunkline::start(Engine::Postgres).python("calls_in.py");
 }
@@ -87,6 +107,44 @@ fn a_call_gets_its_bye_when_the_program_ends() {
     trunkline.terminate();
     trunkline.restart();
     running.join().expect("what it found");
+}
+
+#[test]
+fn engines_elsewhere_speak_and_hear() {
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr());
+    let port = free.expect("a free port").port().to_string();
+    let (say, hear) =
+        (format!("http://127.0.0.1:{port}/say"), format!("http://127.0.0.1:{port}/hear"));
+    let settings = [
+        ("TRUNKLINE_TTS_URL", &*say),
+        ("TRUNKLINE_TTS_KEY", "secret"),
+        ("TRUNKLINE_ASR_URL", &*hear),
+    ];
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &settings);
+    trunkline.python_with("calls_engines.py", &[("ENGINE_PORT", &port)]);
+}
+
+#[test]
+fn conferences_are_heard_and_told_of() {
+    Trunkline::start(Engine::Sqlite).python("conferences.py");
+}
+
+#[test]
+fn queues_connect_who_waits() {
+    Trunkline::start(Engine::Sqlite).python("queues.py");
+}
+
+#[test]
+fn numbers_of_packets_wrap_and_sources_change() {
+    let [sip] = free_ports();
+    let listen = format!("udp:127.0.0.1:{sip}");
+    let trunkline = Trunkline::start_with(Engine::Sqlite, &[("TRUNKLINE_SIP_LISTEN", &listen)]);
+    trunkline.python_with("calls_rtp.py", &[("SIP_PORT", &sip)]);
+}
+
+#[test]
+fn calls_by_the_sdk_for_node() {
+    Trunkline::start(Engine::Sqlite).node("calls.mjs");
 }
 
 #[test]

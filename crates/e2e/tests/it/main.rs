@@ -3,6 +3,7 @@
 mod calls;
 mod console;
 mod crash;
+mod domains;
 mod examples;
 mod factors;
 mod harness;
@@ -12,3 +13,4 @@ mod signature;
 mod smpp;
 mod unchanged;
 mod verify;
+mod verify_calls;

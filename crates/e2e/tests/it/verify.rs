@@ -19,7 +19,7 @@ fn codes_by_the_sdk_for_node() {
 }
 
 /// Asks below the program's address; the status and the JSON.
-fn ask(trunkline: &Trunkline, path: &str, form: Option<&[(&str, &str)]>) -> (u16, Value) {
+pub fn ask(trunkline: &Trunkline, path: &str, form: Option<&[(&str, &str)]>) -> (u16, Value) {
     let url = format!("{}{path}", trunkline.address);
     let agent: ureq::Agent =
         ureq::Agent::config_builder().http_status_as_error(false).build().into();
@@ -56,7 +56,8 @@ fn begin(trunkline: &Trunkline, carrier: &Counted, service: &str, to: &str) -> S
     code[code.len() - 10..].to_owned()
 }
 
-fn check(trunkline: &Trunkline, service: &str, to: &str, code: &str) -> (u16, Value) {
+/// Tries a code; the status and the JSON.
+pub fn check(trunkline: &Trunkline, service: &str, to: &str, code: &str) -> (u16, Value) {
     let form = [("To", to), ("Code", code)];
     ask(trunkline, &format!("{service}/VerificationCheck"), Some(&form))
 }

@@ -120,6 +120,7 @@ impl Engine {
         if let Some(leg) = self.leg(key).filter(|_| on) {
             leg.route = Route::Echo;
         }
+        self.refresh(key);
     }
 
     fn bridge(&mut self, a: LegId, b: LegId, pass_digits: bool) {

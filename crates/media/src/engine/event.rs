@@ -2,6 +2,8 @@
 
 use core::net::SocketAddr;
 
+use base::Instant;
+
 use crate::engine::MixerId;
 use crate::leg::LegId;
 use crate::quality::Statistics;
@@ -23,6 +25,17 @@ pub enum Port {
     Rtp,
     /// Reports.
     Rtcp,
+}
+
+/// What came to a port.
+#[derive(Clone, Copy, Debug)]
+pub struct Datagram<'a> {
+    /// Where it came from.
+    pub from: SocketAddr,
+    /// When it arrived, which may be a frame before it is read. Jitter is measured by it.
+    pub arrived_at: Instant,
+    /// The octets.
+    pub data: &'a [u8],
 }
 
 /// Whose event it is.

@@ -14,7 +14,7 @@ use base::Instant;
 use machine::Random;
 
 pub use command::{Command, MixerId};
-pub use event::{Event, Key, MixerKey, Owner, Port, Sink};
+pub use event::{Datagram, Event, Key, MixerKey, Owner, Port, Sink};
 pub use mixer::Place;
 
 use crate::dtmf::{Detector, Receiver};
@@ -35,6 +35,14 @@ const STALL_US: i64 = 100_000;
 /// Octets of a datagram that we take or make.
 const DATAGRAM: usize = 1_500;
 
+/// A leg's place among the ticks.
+#[derive(Clone, Copy, Debug)]
+struct Seat {
+    key: usize,
+    /// What it hears goes on to another leg at once, so it is read twice a frame.
+    passes_on: bool,
+}
+
 /// Legs, mixers and their ticks.
 pub struct Engine {
     legs: Vec<Option<Box<Leg>>>,
@@ -42,8 +50,8 @@ pub struct Engine {
     ids: BTreeMap<LegId, Key>,
     mixers: Vec<Option<Box<Mixer>>>,
     mixer_ids: BTreeMap<MixerId, MixerKey>,
-    /// Keys of the legs of each slot.
-    slots: [Vec<usize>; SLOTS],
+    /// The legs of each slot.
+    slots: [Vec<Seat>; SLOTS],
     turn: usize,
     turn_at: Instant,
     random: Random,
@@ -128,7 +136,7 @@ impl Engine {
         self.detach(key);
         self.ids.remove(&id);
         let leg = self.legs[key.0].take()?;
-        self.slots[leg.slot].retain(|other| *other != key.0);
+        self.slots[leg.slot].retain(|seat| seat.key != key.0);
         self.free.push(key.0);
         Some(leg)
     }
@@ -147,7 +155,7 @@ impl Engine {
             self.legs.len() - 1
         });
         self.legs[at] = Some(leg);
-        self.slots[lightest].push(at);
+        self.slots[lightest].push(Seat { key: at, passes_on: false });
         self.ids.insert(id, Key(at));
         self.refresh(Key(at));
         Key(at)
@@ -157,10 +165,26 @@ impl Engine {
     pub fn wake_at(&self) -> Option<Instant> {
         let busy = |slot: usize| {
             let mixes = self.mixers.iter().flatten().any(|mixer| mixer.slot == slot);
-            mixes || !self.slots[slot].is_empty()
+            let passes_on = |seat: &Seat| seat.passes_on;
+            mixes
+                || !self.slots[slot].is_empty()
+                || self.slots[opposite(slot)].iter().any(passes_on)
         };
         let next = (0..SLOTS).find(|ahead| busy((self.turn + ahead) % SLOTS))?;
         Some(self.turn_at + Duration::from_micros(next as u64 * SLOT_US as u64))
+    }
+
+    /// Which legs are to be read now, before the ticks that are due at `now`: each leg when its
+    /// tick is due, and between its ticks too when what it hears goes on to another leg.
+    pub fn reads(&self, now: Instant, mut read: impl FnMut(Key)) {
+        let late = now.micros() - self.turn_at.micros();
+        // One turn has all of them.
+        let due = (late.div_euclid(SLOT_US) + 1).clamp(0, SLOTS as i64) as usize;
+        for slot in (0..due).map(|ahead| (self.turn + ahead) % SLOTS) {
+            self.slots[slot].iter().for_each(|seat| read(Key(seat.key)));
+            let between = self.slots[opposite(slot)].iter().filter(|seat| seat.passes_on);
+            between.for_each(|seat| read(Key(seat.key)));
+        }
     }
 
     /// Runs the ticks that are due at `now`.
@@ -191,8 +215,9 @@ impl Engine {
     fn seat(&mut self, key: Key, slot: usize) {
         let Some(leg) = self.legs.get_mut(key.0).and_then(Option::as_deref_mut) else { return };
         let before = std::mem::replace(&mut leg.slot, slot);
-        self.slots[before].retain(|other| *other != key.0);
-        self.slots[slot].push(key.0);
+        let passes_on = leg.passes_on();
+        self.slots[before].retain(|seat| seat.key != key.0);
+        self.slots[slot].push(Seat { key: key.0, passes_on });
     }
 
     /// Ends a bridge or a place in a mixer.
@@ -231,6 +256,10 @@ impl Engine {
         }
         leg.pulled = Pulled::Silence;
         leg.inbound = [0; FRAME];
+        let (slot, passes_on) = (leg.slot, leg.passes_on());
+        if let Some(seat) = self.slots[slot].iter_mut().find(|seat| seat.key == key.0) {
+            seat.passes_on = passes_on;
+        }
     }
 
     /// Refreshes a leg and the one that it is bridged with.
@@ -240,6 +269,11 @@ impl Engine {
             self.refresh(peer);
         }
     }
+}
+
+/// The slot that is half a frame away.
+const fn opposite(slot: usize) -> usize {
+    (slot + SLOTS / 2) % SLOTS
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base::Instant;
 
 use crate::dtmf::Told;
-use crate::engine::{DATAGRAM, Engine, Event, Key, Owner, Port, Sink};
+use crate::engine::{DATAGRAM, Datagram, Engine, Event, Key, Owner, Port, Sink};
 use crate::g711::Law;
 use crate::jitter::Pushed;
 use crate::latch::Verdict;
@@ -22,10 +22,10 @@ impl Engine {
         now: Instant,
         key: Key,
         port: Port,
-        from: SocketAddr,
-        data: &[u8],
+        datagram: Datagram<'_>,
         sink: &mut impl Sink,
     ) {
+        let Datagram { from, arrived_at, data } = datagram;
         let Some(leg) = self.legs.get_mut(key.0).and_then(Option::as_deref_mut) else { return };
         if port == Port::Rtcp || rtp::is_rtcp(data) {
             super::report::receive(leg, now, from, data, sink);
@@ -41,7 +41,7 @@ impl Engine {
             leg.reception.dropped += 1;
             return;
         }
-        let fresh = leg.reception.count(now, &packet, matches!(kind, Kind::Audio(_)));
+        let fresh = leg.reception.count(arrived_at, &packet, matches!(kind, Kind::Audio(_)));
         leg.heard_at = now;
         if std::mem::take(&mut leg.timed_out) {
             sink.event(Owner::Leg(leg.id), Event::Resumed);

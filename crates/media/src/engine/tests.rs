@@ -165,7 +165,12 @@ impl World {
         let mut data = [0; 400];
         let len = rtp::write(&packet, &mut data);
         let (key, from) = (phone.key, phone.address);
-        self.engine.receive(self.now, key, Port::Rtp, from, &data[..len], &mut self.outlet);
+        self.take(key, Port::Rtp, from, &data[..len]);
+    }
+
+    fn take(&mut self, key: Key, port: Port, from: SocketAddr, data: &[u8]) {
+        let datagram = Datagram { from, arrived_at: self.now, data };
+        self.engine.receive(self.now, key, port, datagram, &mut self.outlet);
     }
 
     /// A digit of 60 ms in five packets, the audio's clock going on.

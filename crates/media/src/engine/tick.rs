@@ -15,7 +15,7 @@ use crate::{Frame, dtmf};
 impl Engine {
     pub(super) fn run_slot(&mut self, slot: usize, now: Instant, sink: &mut impl Sink) {
         for at in 0..self.slots[slot].len() {
-            let key = Key(self.slots[slot][at]);
+            let key = Key(self.slots[slot][at].key);
             if let Some(leg) = self.legs[key.0].as_deref_mut() {
                 leg.take_in(now, key, sink);
             }
@@ -26,14 +26,14 @@ impl Engine {
             }
         }
         for at in 0..self.slots[slot].len() {
-            let key = Key(self.slots[slot][at]);
+            let key = Key(self.slots[slot][at].key);
             if let Some(leg) = self.legs[key.0].as_deref_mut() {
                 leg.put_out(now, key, &mut self.datagram, sink);
             }
             self.report(now, key, sink);
         }
         for at in 0..self.slots[slot].len() {
-            self.record(Key(self.slots[slot][at]), sink);
+            self.record(Key(self.slots[slot][at].key), sink);
         }
     }
 

@@ -9,10 +9,12 @@ use std::time::{Duration, SystemTime};
 
 use base::Instant;
 use machine::Random;
-use media::{Command, Engine, Event, Key, Leg, LegConfig, LegId, MixerId, Owner, Port, Sink};
+use media::{
+    Command, Datagram, Engine, Event, Key, Leg, LegConfig, LegId, MixerId, Owner, Port, Sink,
+};
 use mio::{Poll, Token, Waker};
 
-use super::path::{self, Path, Sockets};
+use super::path::{self, Path, Round, Sockets};
 use super::{Events, Mailbox};
 
 /// What a thread is told.
@@ -50,6 +52,8 @@ pub(super) struct Arrival {
 const WAKE: Token = Token(usize::MAX);
 /// Ready sockets that are looked at together.
 const READY: usize = 1_024;
+/// Packets of a socket that are read one after the other at most.
+const PACKETS_MAX: usize = 32;
 /// With so many legs there is always something to do: ticks and packets of 2 ms are done
 /// together then, for to wake costs as much as several packets.
 const BUSY_LEGS: usize = 24;
@@ -66,6 +70,8 @@ pub(super) struct Worker {
     engine: Engine,
     outlet: Outlet,
     clock: Clock,
+    /// Legs to be read now.
+    due: Vec<Key>,
     /// Legs that are about to come, and the orders that wait for them.
     expected: usize,
     held: VecDeque<Order>,
@@ -132,8 +138,9 @@ impl Worker {
             woken,
             others: Vec::new(),
             engine: Engine::new(Random::from_seed_bytes(seed)),
-            outlet: Outlet { path: Path::default(), events: BTreeMap::new() },
+            outlet: Outlet { path: Path::new(), events: BTreeMap::new() },
             clock: Clock::new(),
+            due: Vec::new(),
             expected: 0,
             held: VecDeque::new(),
             stopped: false,
@@ -151,6 +158,7 @@ impl Worker {
         let mut buffer = [0; DATAGRAM];
         while !self.stopped {
             let now = self.clock.now();
+            self.read(now, &mut buffer);
             self.engine.tick(now, &mut self.outlet);
             let wait = self.engine.wake_at().map(|at| at.since(self.clock.now()));
             if let Err(error) = self.wait(wait)
@@ -160,7 +168,7 @@ impl Worker {
                 return;
             }
             let now = self.clock.now();
-            self.packets(now, &mut buffer);
+            self.reports(now, &mut buffer);
             self.woken.store(false, Ordering::Release);
             while let Ok(order) = self.orders.try_recv() {
                 self.take(now, order);
@@ -179,17 +187,39 @@ impl Worker {
         self.poll.poll(&mut self.ready, Some(Duration::ZERO))
     }
 
-    fn packets(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM]) {
+    /// Reads the media of the legs that are due.
+    fn read(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM]) {
+        self.due.clear();
+        self.engine.reads(now, |key| self.due.push(key));
+        let round = Round { now, wall: SystemTime::now() };
+        for key in &self.due {
+            if !self.outlet.path.is_due(*key, now) {
+                continue;
+            }
+            for _ in 0..PACKETS_MAX {
+                let Some(packet) = self.outlet.path.receive(*key, round, buffer) else { break };
+                let waited = packet.waited.as_micros() as i64;
+                let arrived_at = Instant::from_micros(now.micros() - waited);
+                let data = &buffer[..packet.len];
+                let datagram = Datagram { from: packet.from, arrived_at, data };
+                self.engine.receive(now, *key, Port::Rtp, datagram, &mut self.outlet);
+                if !packet.more {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reads the reports of the legs that have some.
+    fn reports(&mut self, now: Instant, buffer: &mut [u8; DATAGRAM]) {
         for event in &self.ready {
             if event.token() == WAKE {
                 continue;
             }
-            let (key, port) = path::place(event.token());
-            while let Some((from, len)) = self.outlet.path.receive(key, port, buffer) {
-                self.engine.receive(now, key, port, from, &buffer[..len], &mut self.outlet);
-                if !self.outlet.path.may_have_more(now, key, port, len) {
-                    break;
-                }
+            let key = path::reporter(event.token());
+            while let Some((from, len)) = self.outlet.path.report(key, buffer) {
+                let datagram = Datagram { from, arrived_at: now, data: &buffer[..len] };
+                self.engine.receive(now, key, Port::Rtcp, datagram, &mut self.outlet);
             }
         }
     }

@@ -16,9 +16,10 @@ use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::{mpsc, watch};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
-use super::Tell;
 use super::listen::Sockets;
+use super::resolve::Names;
 use super::stream::{WRITES_MAX, carry};
+use super::{Seen, Tell, Watch};
 
 /// What arrived and waits for the agent at most; beyond it sockets are not read.
 const ARRIVED_MAX: usize = 4_096;
@@ -87,7 +88,9 @@ impl Time {
 struct Driver {
     time: Time,
     tls: TlsConnector,
+    names: Names,
     tell: Tell,
+    watch: Option<Watch>,
     arrived: mpsc::Sender<Arrived>,
     datagrams: Vec<(FlowId, Arc<UdpSocket>)>,
     connections: HashMap<FlowId, Connection>,
@@ -99,8 +102,8 @@ struct Driver {
 pub(super) fn start(
     config: Config,
     sockets: Sockets,
-    tls: TlsConnector,
-    tell: Tell,
+    (tls, names): (TlsConnector, Names),
+    (tell, watch): (Tell, Option<Watch>),
     commands: mpsc::UnboundedReceiver<Command>,
     alive: watch::Sender<()>,
 ) {
@@ -121,7 +124,9 @@ pub(super) fn start(
     let driver = Driver {
         time,
         tls,
+        names,
         tell,
+        watch,
         arrived,
         datagrams,
         connections: HashMap::new(),
@@ -177,11 +182,13 @@ impl Driver {
         match event {
             Arrived::Datagram(flow, remote, octets) => {
                 let transport = Transport::Udp;
+                self.seen(false, transport, remote, &octets);
                 agent.handle(now, Input::Received { flow, transport, remote, octets });
             }
             Arrived::Message(flow, octets) => {
                 let Some(connection) = self.connections.get(&flow) else { return };
                 let Hop { transport, remote, .. } = connection.hop;
+                self.seen(false, transport, remote, &octets);
                 agent.handle(now, Input::Received { flow, transport, remote, octets });
             }
             Arrived::Accepted(accepted) => self.accepted(accepted),
@@ -228,6 +235,7 @@ impl Driver {
             while let Some(output) = agent.poll() {
                 match output {
                     Output::Send(hop, octets) => {
+                        self.seen(true, hop.transport, hop.remote, &octets);
                         if !self.send(&hop, octets) {
                             failed.push(hop);
                         }
@@ -241,6 +249,12 @@ impl Driver {
         }
         if !told.is_empty() {
             (self.tell)(told);
+        }
+    }
+
+    fn seen(&self, sent: bool, transport: Transport, remote: SocketAddr, octets: &[u8]) {
+        if let Some(Watch(watch)) = &self.watch {
+            watch(Seen { sent, transport, remote, octets });
         }
     }
 
@@ -314,15 +328,12 @@ impl Driver {
         flow
     }
 
-    /// A and AAAA records, and the system's own names.
     fn resolve(&self, query: Query) {
-        let arrived = self.arrived.clone();
+        let (arrived, names) = (self.arrived.clone(), self.names.clone());
         tokio::spawn(async move {
-            let port = query.port.unwrap_or(query.transport.port());
-            let found = tokio::net::lookup_host((query.host.as_str(), port)).await;
-            let found = found.map(|found| found.map(|at| (query.transport, at)).collect());
+            let found = names.resolve(&query).await;
             // Without a driver there is nobody to tell.
-            let _ = arrived.send(Arrived::Resolved(query.id, found.unwrap_or_default())).await;
+            let _ = arrived.send(Arrived::Resolved(query.id, found)).await;
         });
     }
 }

@@ -9,7 +9,6 @@ use tokio::net::{TcpListener, UdpSocket};
 use tokio_rustls::TlsAcceptor;
 
 use super::Setup;
-use crate::tls;
 
 /// One place to listen: `udp:0.0.0.0:5060`, `tcp:[::]:5060`, `tls:127.0.0.1:0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,8 +66,8 @@ pub(super) async fn open(setup: &Setup) -> Result<Sockets, std::io::Error> {
             Transport::Tcp | Transport::Tls => {
                 let listener = TcpListener::bind(address).await.map_err(place)?;
                 let bound = listener.local_addr()?;
-                let acceptor = match (transport, &setup.certificate) {
-                    (Transport::Tls, Some((chain, key))) => Some(tls::acceptor(chain, key)?),
+                let acceptor = match (transport, &setup.acceptor) {
+                    (Transport::Tls, Some(acceptor)) => Some(acceptor.clone()),
                     (Transport::Tls, None) => {
                         return Err(std::io::Error::other("SIP over TLS needs a certificate"));
                     }

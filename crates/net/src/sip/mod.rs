@@ -2,8 +2,11 @@
 
 mod driver;
 mod listen;
+mod resolve;
 mod stream;
 
+use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,24 +15,53 @@ use std::time::Duration;
 use sip::command::Command;
 use sip::config::Config;
 use sip::event::{Event, LegId};
-use sip::io::{Hop, Listener};
+use sip::io::{Hop, Listener, Transport};
 use tokio::sync::{mpsc, watch};
+use tokio_rustls::TlsAcceptor;
 
 pub use listen::{InvalidListen, Listen};
 
 use crate::tls;
+use resolve::Names;
 
 /// How the sockets are set up.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Setup {
     /// Where to listen; port 0 takes a free one.
     pub listen: Vec<Listen>,
     /// What others are told to call, where that is not the bound address.
     pub public: Option<core::net::IpAddr>,
-    /// Certificate and key for `tls:`, as PEM files.
-    pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Our certificate, for `tls:`.
+    pub acceptor: Option<TlsAcceptor>,
     /// Authorities to be trusted instead of the public ones: a PEM file.
     pub authorities: Option<PathBuf>,
+    /// The server of names, where it is not the system's.
+    pub names: Option<core::net::SocketAddr>,
+    /// Sees every message.
+    pub watch: Option<Watch>,
+}
+
+/// A message that was sent, or came.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// Whether it is ours.
+    pub sent: bool,
+    /// How it went.
+    pub transport: Transport,
+    /// The other end.
+    pub remote: SocketAddr,
+    /// The message.
+    pub octets: &'a [u8],
+}
+
+/// Looks at messages on the agent's own task: it must be quick.
+#[derive(Clone)]
+pub struct Watch(pub Arc<dyn Fn(Seen<'_>) + Send + Sync>);
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Watch")
+    }
 }
 
 /// Takes what the agent tells, in order.
@@ -56,13 +88,15 @@ impl SipHandle {
             Some(file) => tls::trusting(file)?,
             None => tls::public(),
         };
+        let [a, b, c, d, e, f, g, h, ..] = seed;
+        let names = Names::new(setup.names, u64::from_le_bytes([a, b, c, d, e, f, g, h]));
         let sockets = listen::open(&setup).await?;
         let listeners: Arc<[Listener]> = sockets.listeners().into();
         let mut config = Config::new(listeners.to_vec(), seed);
         adjust(&mut config);
         let (commands, mailbox) = mpsc::unbounded_channel();
         let (alive, running) = watch::channel(());
-        driver::start(config, sockets, tls, tell, mailbox, alive);
+        driver::start(config, sockets, (tls, names), (tell, setup.watch), mailbox, alive);
         Ok(Self { commands, listeners, next_leg: Arc::new(AtomicU64::new(1)), running })
     }
 

@@ -142,11 +142,8 @@ async fn a_prompt_is_heard_and_digits_are_told() {
 
     media.tell(Command::Play(phone.leg, vec![Item::forever(8, prompt)]));
     phone.hear().await;
-    // As phones send them: a socket that is just being tied to its peer may miss what comes in the
-    // same instant.
-    let mut tick = tokio::time::interval(Duration::from_millis(20));
+    // In one go, and nothing after them: no packet that would wake anybody.
     for (duration, end) in [(160u16, 0u8), (320, 0), (480, 0x80), (480, 0x80), (480, 0x80)] {
-        tick.tick().await;
         let [high, low] = duration.to_be_bytes();
         phone.send(101, 5_000, &[5, end | 10, high, low]).await;
     }
@@ -163,6 +160,41 @@ async fn a_prompt_is_heard_and_digits_are_told() {
     };
     assert_eq!((numbers.received, numbers.lost), (5, 0));
     assert_eq!(media.legs(), 0);
+}
+
+/// A socket that is being tied to its peer loses nothing that is there by then, and does not take
+/// what strangers have sent for the peer's.
+#[tokio::test]
+async fn what_waits_while_a_leg_latches_is_read_and_judged() {
+    let media = start(1, 42_400..=42_499, 0);
+    let (sender, mut events) = unbounded_channel();
+    let mut phone = Phone::call(&media, Law::Mu, &sender).await;
+    let stranger = UdpSocket::bind((HOST, 0)).await.expect("a port");
+    let packet = rtp::Packet {
+        payload_type: 0,
+        marker: false,
+        sequence: 1,
+        timestamp: 0,
+        ssrc: 1,
+        payload: &[0xff; 160],
+    };
+    let mut strange = [0; 400];
+    let len = rtp::write(&packet, &mut strange);
+    for at in 0..20 {
+        phone.send(0, at * 160, &[0xff; 160]).await;
+        stranger.send_to(&strange[..len], phone.to).await.expect("sent");
+    }
+    let numbers = loop {
+        media.tell(Command::Statistics(phone.leg));
+        let told = event(&mut events, |_, event| matches!(event, Event::Statistics(_))).await;
+        if let Event::Statistics(numbers) = told
+            && numbers.received + numbers.dropped >= 40
+        {
+            break numbers;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!((numbers.received, numbers.lost, numbers.dropped), (20, 0, 20));
 }
 
 #[tokio::test]

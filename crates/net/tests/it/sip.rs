@@ -121,7 +121,7 @@ async fn a_call_over_tls() {
     std::fs::write(&chain, made.cert.pem()).expect("written");
     std::fs::write(&key, made.signing_key.serialize_pem()).expect("written");
     call(|| Setup {
-        certificate: Some((chain.clone(), key.clone())),
+        acceptor: Some(net::acceptor(&chain, &key).expect("a certificate")),
         authorities: Some(chain.clone()),
         ..listen(Transport::Tls)
     })

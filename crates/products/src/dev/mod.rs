@@ -3,6 +3,7 @@
 
 mod clock;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -25,7 +26,12 @@ pub struct Dev {
     pub clock: Arc<SystemClock>,
     /// The ledger whose counters are shown.
     pub store: ::store::Store,
+    /// Knows of handsets' calls.
+    pub phones: Phones,
 }
+
+/// Handsets that had calls: their number, how many they still know of, and the last one's begin.
+pub type Phones = Arc<dyn Fn() -> Vec<(String, usize, base::Instant)> + Send + Sync>;
 
 /// Adds the routes.
 pub fn routes(routes: &mut Routes, state: &Arc<Dev>) {
@@ -88,9 +94,26 @@ async fn inbox(state: Arc<Dev>, call: Call) -> ApiResult {
 }
 
 async fn handsets(state: Arc<Dev>) -> ApiResult {
-    let handsets = state.carrier.handsets().await.map_err(store_error)?;
-    let view = |(number, messages, last_at): &(String, i64, base::Instant)| json!({ "number": number, "messages": messages, "last_at": last_at.to_iso8601() });
-    Ok(Response::ok(&json!({ "handsets": handsets.iter().map(view).collect::<Vec<_>>() })))
+    let texted = state.carrier.handsets().await.map_err(store_error)?;
+    let mut all: BTreeMap<String, (i64, usize, base::Instant)> = BTreeMap::new();
+    for (number, messages, last_at) in texted {
+        all.insert(number, (messages, 0, last_at));
+    }
+    for (number, calls, last_at) in (state.phones)() {
+        let known = all.entry(number).or_insert((0, 0, last_at));
+        (known.1, known.2) = (calls, known.2.max(last_at));
+    }
+    let mut all: Vec<_> = all.into_iter().collect();
+    all.sort_by_key(|(_, (_, _, last_at))| std::cmp::Reverse(*last_at));
+    let view = |(number, (messages, calls, last_at)): &(String, (i64, usize, base::Instant))| {
+        json!({
+            "number": number,
+            "messages": messages,
+            "calls": calls,
+            "last_at": last_at.to_iso8601(),
+        })
+    };
+    Ok(Response::ok(&json!({ "handsets": all.iter().map(view).collect::<Vec<_>>() })))
 }
 
 /// What a handset received and sent.

@@ -14,7 +14,7 @@ use crate::accounts::resources::APPLICATION;
 use crate::accounts::{Permission, Verb};
 use crate::numbers::resources::{INCOMING_PHONE_NUMBER, OUTGOING_CALLER_ID};
 use crate::registry::Product;
-use crate::resource::{Refusal, store::find};
+use crate::resource::{Document, Refusal, store::find};
 
 /// What this product is.
 pub static PRODUCT: Product = Product {
@@ -61,20 +61,46 @@ pub fn is_verified(
     crate::resource::store::has(query, &OUTGOING_CALLER_ID, account, field, number)
 }
 
+/// A number of the account that calls, if it has one: the newest.
+pub fn voice_number(
+    query: &mut impl Query,
+    account: AccountSid,
+) -> Result<Option<String>, StoreError> {
+    let listed =
+        crate::resource::store::list(query, &INCOMING_PHONE_NUMBER, account, &[], None, 50);
+    for held in listed? {
+        let number = held.text("PhoneNumber");
+        if store::owner(query, number)?.is_some_and(|owned| owned.voice) {
+            return Ok(Some(number.to_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// Notes that a number was proved to belong to the account's owner.
 pub fn verify(tx: &mut Tx<'_>, account: AccountSid, number: &str) -> Result<(), Refusal> {
+    match is_verified(tx, account, number)? {
+        true => Ok(()),
+        false => verify_as(tx, account, number, &store::national(number)).map(drop),
+    }
+}
+
+/// Likewise, under a name; the resource of a number that is proved for the first time.
+pub fn verify_as(
+    tx: &mut Tx<'_>,
+    account: AccountSid,
+    number: &str,
+    name: &str,
+) -> Result<base::AnySid, Refusal> {
     let parsed = base::E164::parse(number).map_err(|_| {
         let text = format!("'{number}' is no number like +15551230001");
         base::ApiError::new(base::code::BAD_REQUEST, text)
     })?;
-    if is_verified(tx, account, parsed.as_str())? {
-        return Ok(());
-    }
     let mut draft = resources::own_draft(&OUTGOING_CALLER_ID, tx.new_sid(), account)?;
     draft.set("PhoneNumber", parsed.as_str());
-    draft.set("FriendlyName", store::national(parsed.as_str()));
-    crate::resource::store::insert(tx, &OUTGOING_CALLER_ID, &draft)?;
-    Ok(())
+    draft.set("FriendlyName", name);
+    let document = crate::resource::store::insert(tx, &OUTGOING_CALLER_ID, &draft)?;
+    Ok(document.sid)
 }
 
 /// Numbers for a first look: several countries, from ranges that are reserved for fiction where a
@@ -220,7 +246,19 @@ pub fn application_hooks(
     Ok(found.as_ref().map(hooks_of).unwrap_or_default())
 }
 
-fn hooks_of(document: &crate::resource::Document) -> CallHooks {
+/// The hooks of an application that an account may call: its own, or one that is open to others;
+/// with whose it is.
+pub fn application_anywhere(
+    query: &mut impl Query,
+    account: AccountSid,
+    application: base::AnySid,
+) -> Result<Option<(AccountSid, CallHooks)>, StoreError> {
+    let found = crate::resource::store::find_anywhere(query, &APPLICATION, application)?;
+    let open = |it: &Document| it.account == account || it.flag("PublicApplicationConnectEnabled");
+    Ok(found.filter(open).map(|found| (found.account, hooks_of(&found))))
+}
+
+fn hooks_of(document: &Document) -> CallHooks {
     let hook = |url: &str, method: &str| {
         Some((document.given(url)?.to_owned(), document.text(method) == "GET"))
     };

@@ -11,6 +11,7 @@ use crate::accounts::audit::{self, Actor};
 use crate::accounts::{Permission, Verb};
 use crate::gateway::page::{Paging, v1, v2010};
 use crate::gateway::{ApiResult, Call, Response, Routes};
+use crate::registry::Values;
 use crate::resource::{Document, Draft, Field, Refusal, Resource, Scene, member, store as sql};
 
 /// What the routes of declared resources share.
@@ -19,6 +20,8 @@ pub struct Shared {
     pub store: Store,
     /// Seals secrets.
     pub master: Arc<MasterKey>,
+    /// What the installation was told.
+    pub said: Arc<Values>,
     /// Told of a changed document, so that what was remembered of it is dropped.
     pub changed: Box<dyn Fn(AnySid) + Send + Sync>,
 }
@@ -64,7 +67,7 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
     let actor = Actor::of(&call);
     let root = call.request.place.root;
     let (caller, params) = (call.caller, call.request.form);
-    let master = Arc::clone(&shared.master);
+    let (master, said) = (Arc::clone(&shared.master), Arc::clone(&shared.said));
     let unit = move |tx: &mut Tx<'_>| {
         let sid = resource.sid(tx.new_sid::<base::EventSid>().bytes());
         let account = caller.account_sid();
@@ -75,7 +78,10 @@ pub async fn create(shared: Arc<Shared>, call: Call, resource: &'static Resource
         let mut draft = Draft { sid, data, before, shown_once: Vec::new(), account };
         if let Some(rule) = resource.rules.create {
             let account = &caller.account;
-            rule(&mut Scene { tx, account, master: &master, params: &params }, &mut draft)?;
+            rule(
+                &mut Scene { tx, account, master: &master, said: &said, params: &params },
+                &mut draft,
+            )?;
         }
         let document = sql::insert(tx, resource, &draft)?;
         noted(tx, &actor, resource, None, Some(&document))?;
@@ -252,7 +258,7 @@ async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
     let actor = Actor::of(&call);
     let root = call.request.place.root;
     let (caller, params) = (call.caller, call.request.form);
-    let master = Arc::clone(&shared.master);
+    let (master, said) = (Arc::clone(&shared.master), Arc::clone(&shared.said));
     let unit = move |tx: &mut Tx<'_>| {
         let account = caller.account_sid();
         let before = address.find(tx, resource, account)?.ok_or(missing)?;
@@ -262,7 +268,10 @@ async fn update(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
         let mut draft = Draft { sid, data, before: before.data.clone(), shown_once, account };
         if let Some(rule) = resource.rules.update {
             let account = &caller.account;
-            rule(&mut Scene { tx, account, master: &master, params: &params }, &mut draft)?;
+            rule(
+                &mut Scene { tx, account, master: &master, said: &said, params: &params },
+                &mut draft,
+            )?;
         }
         let document = sql::update(tx, resource, &before, &draft)?;
         noted(tx, &actor, resource, Some(&before), Some(&document))?;
@@ -277,13 +286,16 @@ async fn delete(shared: Arc<Shared>, call: Call, resource: &'static Resource) ->
     let (address, missing) = (Address::of(&call, resource)?, call.request.not_found());
     let actor = Actor::of(&call);
     let (caller, params) = (call.caller, call.request.form);
-    let master = Arc::clone(&shared.master);
+    let (master, said) = (Arc::clone(&shared.master), Arc::clone(&shared.said));
     let unit = move |tx: &mut Tx<'_>| {
         let account = caller.account_sid();
         let document = address.find(tx, resource, account)?.ok_or(missing)?;
         if let Some(rule) = resource.rules.delete {
             let account = &caller.account;
-            rule(&mut Scene { tx, account, master: &master, params: &params }, &document)?;
+            rule(
+                &mut Scene { tx, account, master: &master, said: &said, params: &params },
+                &document,
+            )?;
         }
         sql::delete(tx, resource, &document)?;
         noted(tx, &actor, resource, Some(&document), None)?;

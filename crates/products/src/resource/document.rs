@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use store::{StoreError, Tx};
 
 use crate::accounts::Account;
+use crate::registry::Values;
 use crate::resource::{Resource, member};
 
 /// Why a unit of work was refused.
@@ -45,6 +46,8 @@ pub struct Scene<'a, 't> {
     pub account: &'a Account,
     /// Seals secrets.
     pub master: &'a MasterKey,
+    /// What the installation was told.
+    pub said: &'a Values,
     /// The parameters as sent, for what is no field.
     pub params: &'a Params,
 }

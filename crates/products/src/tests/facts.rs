@@ -20,14 +20,14 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("Subscriptions types", "a rule: subscribe"),
     ("Webhooks event_types", "a rule: wanted_kinds"),
     ("Triggers recurring", "a choice without a default"),
-    ("OutgoingCallerIds call_delay", "comes with voice: verification by a call"),
-    ("OutgoingCallerIds extension", "comes with voice"),
-    ("OutgoingCallerIds status_callback", "comes with voice"),
-    ("OutgoingCallerIds status_callback_method", "comes with voice"),
-    ("OutgoingCallerIds call_sid", "comes with voice"),
-    ("OutgoingCallerIds validation_code", "comes with voice"),
-    ("OutgoingCallerIds phone_number", "creation comes with voice"),
-    ("OutgoingCallerIds friendly_name", "creation comes with voice"),
+    ("OutgoingCallerIds call_delay", "of the request that a call answers: voice"),
+    ("OutgoingCallerIds extension", "of the request"),
+    ("OutgoingCallerIds status_callback", "of the request"),
+    ("OutgoingCallerIds status_callback_method", "of the request"),
+    ("OutgoingCallerIds call_sid", "of the request"),
+    ("OutgoingCallerIds validation_code", "of the request"),
+    ("OutgoingCallerIds phone_number", "made by a call: voice"),
+    ("OutgoingCallerIds friendly_name", "made by a call: voice"),
 ];
 
 struct Fact<'a> {

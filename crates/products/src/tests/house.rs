@@ -99,9 +99,9 @@ impl House {
     pub(super) async fn send(
         &self,
         request: http::request::Builder,
-        form: &'static str,
+        form: &str,
     ) -> http::Response<Body> {
-        let request = request.body(Bytes::from_static(form.as_bytes())).expect("a request");
+        let request = request.body(Bytes::copy_from_slice(form.as_bytes())).expect("a request");
         let peer = SocketAddr::from(([127, 0, 0, 1], 1));
         self.gateway.handle("http", request, peer).await
     }
@@ -174,6 +174,7 @@ fn routes(
         messaging,
         public_url: "".into(),
         node: "test".into(),
+        tls: None,
         dev: true,
         carriers: Vec::new(),
         settings: Values::default(),
@@ -196,6 +197,9 @@ fn routes(
     console::routes(&mut routes, &Arc::new(console));
     let carrier = SimCarrier::new(store.clone());
     let (clock, store) = (Arc::clone(clock), store.clone());
-    dev::routes(&mut routes, &Arc::new(dev::Dev { carrier, clock, store }));
+    dev::routes(
+        &mut routes,
+        &Arc::new(dev::Dev { carrier, clock, store, phones: Arc::new(Vec::new) }),
+    );
     routes
 }

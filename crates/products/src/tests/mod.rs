@@ -4,4 +4,5 @@ mod facts;
 mod house;
 mod operations;
 mod sessions;
+mod sip;
 mod strangers;

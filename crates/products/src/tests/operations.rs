@@ -20,7 +20,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("api GET /IncomingPhoneNumbers/{ResourceSid}/AssignedAddOns", "no market of add-ons"),
     ("api POST /IncomingPhoneNumbers/{ResourceSid}/AssignedAddOns", "no market of add-ons"),
     ("api DELETE /IncomingPhoneNumbers/{ResourceSid}/AssignedAddOns", "no market of add-ons"),
-    ("api POST /OutgoingCallerIds", "verification is by a call: voice"),
     ("monitor GET /v2/Alarms", "thresholds over alerts"),
     ("monitor POST /v2/Alarms", "thresholds over alerts"),
     ("monitor PUT /v2/Alarms", "thresholds over alerts"),
@@ -31,9 +30,6 @@ const NOT_YET: &[(&str, &str)] = &[
     ("api DELETE /Recordings", "voice"),
     ("api GET /Transcriptions", "voice"),
     ("api DELETE /Transcriptions", "voice"),
-    ("api GET /SIP", "voice"),
-    ("api POST /SIP", "voice"),
-    ("api DELETE /SIP", "voice"),
 ];
 
 #[tokio::test]

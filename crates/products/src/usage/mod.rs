@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use crate::registry::Product;
 
-pub use store::{Used, count};
+pub use store::{Used, count, spent_today};
 
 /// What this product is.
 pub static PRODUCT: Product = Product {

@@ -71,6 +71,18 @@ pub fn count(tx: &mut Tx<'_>, used: impl Iterator<Item = Used>) -> Result<(), St
     Ok(())
 }
 
+/// What an account's use of today cost, in millionths, in all leaves whose names begin so.
+pub fn spent_today(
+    tx: &mut Tx<'_>,
+    account: AccountSid,
+    beginning: &str,
+) -> Result<i64, StoreError> {
+    let day = day_of(tx.now());
+    let rows = days(tx, account, &(day.clone(), day))?;
+    let ours = rows.iter().filter(|row| row.category.starts_with(beginning));
+    Ok(ours.map(|row| row.price).sum())
+}
+
 /// What was used on one day.
 #[derive(Clone, Debug)]
 pub(super) struct DayRow {

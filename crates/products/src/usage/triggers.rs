@@ -202,6 +202,7 @@ fn told(trigger: &Document, sid: AnySid) -> NewDelivery {
         object: sid,
         object_seq: trigger.event.1,
         url: text("CallbackUrl"),
+        get: trigger.text("CallbackMethod") == "GET",
         params: vec![
             ("AccountSid", account.to_string()),
             ("UsageTriggerSid", sid.to_string()),

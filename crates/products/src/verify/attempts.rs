@@ -138,7 +138,7 @@ async fn list_templates(call: Call) -> ApiResult {
             "sid": template.sid,
             "account_sid": account,
             "friendly_name": template.name,
-            "channels": ["sms"],
+            "channels": ["sms", "call"],
             "translations": translations,
         })
     });

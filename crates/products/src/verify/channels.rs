@@ -23,6 +23,10 @@ pub struct Parcel<'a> {
     pub country: &'a str,
     /// The words, with the code in its place.
     pub words: &'a str,
+    /// The words that are said before and after the code.
+    pub around: (&'a str, &'a str),
+    /// What is said to ask for a key.
+    pub press_a_key: &'a str,
     /// The code alone, for what says it in its own way.
     pub code: &'a str,
     /// The language of the words.
@@ -44,12 +48,19 @@ pub struct Carried {
     pub error: u32,
     /// What it costs, in millionths of a dollar; not negative.
     pub price: i64,
+    /// A restart of this program cut it off before it reached anybody.
+    pub interrupted: bool,
 }
 
 /// Delivers codes in one way, inside the unit of work that makes the attempt.
 pub trait Carry: Send + Sync {
     /// Which way.
     fn kind(&self) -> Kind;
+
+    /// Whether it can say words in a language; English is said in its place.
+    fn speaks(&self, _locale: &str) -> bool {
+        true
+    }
 
     /// Takes a code to be delivered, or says why it can't.
     fn carry(&self, tx: &mut Tx<'_>, parcel: &Parcel<'_>) -> Result<Taken, StoreError>;

@@ -2,9 +2,11 @@
 
 pub mod api;
 mod attempts;
+mod call;
 pub mod channels;
 pub mod code;
 pub mod factors;
+mod follow;
 pub mod funnel;
 pub mod guard;
 mod limits;
@@ -27,6 +29,7 @@ use net::Clock;
 use crate::accounts::Accounts;
 use crate::lookup::Lookup;
 use crate::registry::{Installed, Kit, Product, Setting};
+use crate::voice::Voice;
 use crate::webhooks::Outbox;
 use channels::Channels;
 use code::Codes;
@@ -72,11 +75,15 @@ pub struct Verify {
 fn install(kit: &Kit, installed: &mut Installed) -> Result<(), String> {
     let days: u32 = kit.settings.parsed("verify_retention")?.unwrap_or(90);
     let lookup = installed.shared::<Lookup>().ok_or("lookup is installed before verify")?;
+    let voice = installed.shared::<Voice>().ok_or("voice is installed before verify")?;
     let verify = Arc::new(Verify {
         store: kit.store.clone(),
         accounts: Arc::clone(&kit.accounts),
         lookup,
-        channels: Channels::new(vec![Box::new(sms::Sms(Arc::clone(&kit.messaging)))]),
+        channels: Channels::new(vec![
+            Box::new(sms::Sms(Arc::clone(&kit.messaging))),
+            Box::new(call::Call(voice)),
+        ]),
         codes: Codes::new(&kit.master),
         outbox: kit.outbox(),
         clock: Arc::clone(&kit.clock),
@@ -88,6 +95,7 @@ fn install(kit: &Kit, installed: &mut Installed) -> Result<(), String> {
     guard::api::routes(&mut installed.routes, &verify);
     funnel::routes(&mut installed.routes, &verify);
     installed.job(sms::FOLLOW_JOB, &verify, |verify, job| async move { verify.follow(job).await });
+    installed.job(call::FOLLOW_JOB, &verify, |verify, job| async move { verify.follow(job).await });
     installed.job(work::EXPIRE_JOB, &verify, |verify, job| async move { verify.expire(job).await });
     installed.job(work::END_JOB, &verify, |verify, job| async move { verify.end_all(job).await });
     installed.tasks.push(Box::pin(verify.sweep()));

@@ -51,6 +51,7 @@ pub static SERVICE: Resource = Resource {
         Field::text("Passkeys.UserVerification", 20).hidden(),
         Field::int("CodeTtl", 120, 86_400).or_int(600).hidden(),
         Field::text("FallbackOrder", 60).hidden(),
+        Field::flag("CallEnabled", true).hidden(),
         Field::text("WebOtpDomain", 253).hidden(),
         Field::choice("FraudGuard", &["standard", "off", "basic", "max"]).hidden(),
         Field::text("CountriesDenied", 1_000).hidden(),
@@ -112,6 +113,11 @@ pub fn service(
     resource::store::find(query, &SERVICE, account, service_sid(sid))
 }
 
+/// Whether a service may call people. One that was made before this could be said may.
+pub fn may_call(service: &Document) -> bool {
+    service.data.get("call_enabled") != Some(&Value::Bool(false))
+}
+
 /// What runs at a service ends with it.
 fn end_all(scene: &mut Scene<'_, '_>, service: &Document) -> Result<(), Refusal> {
     let payload = json!({ "service": service.sid.to_string() }).to_string();
@@ -166,6 +172,7 @@ fn view_service(service: &Document, json: &mut Map<String, Value>) {
         json!({
             "code_ttl": service.int("CodeTtl").unwrap_or(600),
             "fallback_order": text("FallbackOrder"),
+            "call_enabled": may_call(service),
             "web_otp_domain": text("WebOtpDomain"),
             "fraud_guard": text("FraudGuard").unwrap_or("standard"),
             "countries_denied": text("CountriesDenied"),

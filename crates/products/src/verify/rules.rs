@@ -132,10 +132,23 @@ pub fn is_over(verification: &Verification, now: Instant) -> bool {
     verification.expires_at <= now
 }
 
+/// Whether a delivery that stands so reached nobody.
+pub fn is_lost(status: &str) -> bool {
+    matches!(status, "failed" | "undelivered" | "busy" | "no-answer" | "canceled")
+}
+
+/// The service's name as it is said, where its `TtsName` is a name and no voice.
+pub fn spoken_name(tts: Option<&str>) -> Option<&str> {
+    let voices = ["man", "woman", "alice"];
+    let is_voice = |name: &&str| {
+        voices.contains(name) || name.starts_with("Polly.") || name.starts_with("Google.")
+    };
+    tts.filter(|name| !is_voice(name))
+}
+
 /// What a verification becomes when its time runs out.
 pub fn at_the_end(statuses: &[&str]) -> Status {
-    let lost = |status: &&str| matches!(*status, "failed" | "undelivered");
-    let reached = statuses.is_empty() || !statuses.iter().all(lost);
+    let reached = statuses.is_empty() || !statuses.iter().all(|status| is_lost(status));
     if reached { Status::Expired } else { Status::Failed }
 }
 
@@ -196,6 +209,8 @@ mod tests {
         assert_eq!(at_the_end(&[]), Status::Expired);
         assert_eq!(at_the_end(&["failed", "undelivered"]), Status::Failed);
         assert_eq!(at_the_end(&["failed", "sent"]), Status::Expired);
+        assert_eq!(at_the_end(&["busy", "no-answer"]), Status::Failed);
+        assert_eq!(at_the_end(&["busy", "completed"]), Status::Expired);
     }
 
     #[test]

@@ -30,7 +30,7 @@ impl Carry for Sms {
 
     fn carry(&self, tx: &mut Tx<'_>, parcel: &Parcel<'_>) -> Result<Taken, StoreError> {
         let account = parcel.account;
-        let Some(from) = sender(tx, account.sid, parcel.to, parcel.country)? else {
+        let Some(from) = sender(tx, account.sid, (parcel.to, parcel.country), "sms")? else {
             let text = "Delivery channel disabled: SMS. This account has no number that sends \
                         texts; buy one";
             return Ok(Err(ApiError::new(rules::CHANNEL_DISABLED, text)));
@@ -88,20 +88,21 @@ fn carried(message: &Message) -> Carried {
         status: message.status.name(),
         error: message.error,
         price: message.price.map_or(0, |price| -price.micros),
+        interrupted: false,
     }
 }
 
-/// A number of the account that sends texts: in the recipient's country, else any.
-fn sender(
+/// A number of the account that is able to `sms` or `voice`: in the recipient's country, else any.
+pub fn sender(
     query: &mut impl Query,
     account: AccountSid,
-    to: &str,
-    country: &str,
+    (to, country): (&str, &str),
+    able_to: &str,
 ) -> Result<Option<String>, StoreError> {
     let of = &INCOMING_PHONE_NUMBER;
     let held = resource::store::list(query, of, account, &[], None, SENDERS_MAX)?;
     let sends = |number: &&resource::Document| {
-        let able = number.data.get("capabilities").is_some_and(|can| can["sms"] == true);
+        let able = number.data.get("capabilities").is_some_and(|can| can[able_to] == true);
         able && number.text("PhoneNumber") != to
     };
     // The oldest first, so that a service keeps its sender while numbers are bought.

@@ -1,5 +1,5 @@
 //! The words around a code: a few templates, each in every language of `templates.tsv`
-//! (`locale countries code lifetime warning payment`, a line each).
+//! (`locale countries code lifetime warning payment key`, a line each).
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,7 +11,7 @@ use crate::verify::rules::bad;
 const DATA: &str = include_str!("templates.tsv");
 
 /// The language when no other is known.
-const ENGLISH: &str = "en";
+pub const ENGLISH: &str = "en";
 
 /// One language.
 struct Language {
@@ -20,6 +20,7 @@ struct Language {
     lifetime: &'static str,
     warning: &'static str,
     payment: &'static str,
+    key: &'static str,
 }
 
 static LANGUAGES: LazyLock<BTreeMap<&'static str, Language>> = LazyLock::new(|| {
@@ -29,7 +30,7 @@ static LANGUAGES: LazyLock<BTreeMap<&'static str, Language>> = LazyLock::new(|| 
         let locale = next();
         let countries = next().split_whitespace().collect();
         let (code, lifetime, warning, payment) = (next(), next(), next(), next());
-        (locale, Language { countries, code, lifetime, warning, payment })
+        (locale, Language { countries, code, lifetime, warning, payment, key: next() })
     };
     DATA.lines().map(parse).collect()
 });
@@ -124,6 +125,24 @@ impl Template {
     }
 }
 
+/// A language with its first country: `de-DE`.
+pub fn tag(locale: &str) -> String {
+    let country = LANGUAGES.get(locale).and_then(|language| language.countries.first());
+    match (locale, country) {
+        // Mandarin and Cantonese, as speech has them.
+        ("zh", _) => "cmn-CN".to_owned(),
+        ("zh-HK", _) => "yue-HK".to_owned(),
+        (locale, _) if locale.contains('-') => locale.to_owned(),
+        (locale, country) => format!("{locale}-{}", country.unwrap_or(&"US")),
+    }
+}
+
+/// What is asked of somebody who is called, before the code is said; its place is open.
+pub fn press_a_key(locale: &str) -> &'static str {
+    let language = LANGUAGES.get(locale).or_else(|| LANGUAGES.get(ENGLISH));
+    language.map_or("", |language| language.key)
+}
+
 /// What is put into the places of a text. It holds a code, and can't be printed.
 #[derive(Clone, Copy)]
 pub struct Words<'a> {
@@ -141,10 +160,28 @@ pub struct Words<'a> {
     pub domain: Option<&'a str>,
 }
 
-/// The text with its places filled in, in one pass: what stands in a name stays as it is, so
-/// that a code can't come twice. Lines for apps and browsers come last, as these want them
-/// (SMS Retriever; WICG origin-bound one-time codes).
+/// The text with its places filled in, and the lines for apps and browsers, which come last, as
+/// these want them (SMS Retriever; WICG origin-bound one-time codes).
 pub fn fill(text: &str, words: &Words<'_>) -> String {
+    let mut filled = places(text, words);
+    if let Some(hash) = words.app_hash {
+        filled = format!("<#> {filled}\n{hash}");
+    }
+    if let Some(domain) = words.domain {
+        filled.push_str(&format!("\n\n@{domain} #{}", words.code));
+    }
+    filled
+}
+
+/// What is said before and after the code, to be heard.
+pub fn around(text: &str, words: &Words<'_>) -> (String, String) {
+    let (before, after) = text.split_once("{{code}}").unwrap_or((text, ""));
+    (places(before, words), places(after, words))
+}
+
+/// Fills places in one pass: what stands in a name stays as it is, so that a code can't come
+/// twice.
+fn places(text: &str, words: &Words<'_>) -> String {
     let ttl = words.ttl.to_string();
     let (amount, payee) = words.payment.unwrap_or_default();
     let value = |name: &str| match name {
@@ -164,12 +201,6 @@ pub fn fill(text: &str, words: &Words<'_>) -> String {
         rest = after;
     }
     filled.push_str(rest);
-    if let Some(hash) = words.app_hash {
-        filled = format!("<#> {filled}\n{hash}");
-    }
-    if let Some(domain) = words.domain {
-        filled.push_str(&format!("\n\n@{domain} #{}", words.code));
-    }
     filled
 }
 
@@ -202,6 +233,7 @@ mod tests {
                 (language.lifetime, &["{{ttl}}"]),
                 (language.warning, &[]),
                 (language.payment, &["{{amount}}", "{{payee}}"]),
+                (language.key, &["{{friendly_name}}"]),
             ] {
                 assert!(!sentence.is_empty(), "{locale}");
                 assert_eq!(sentence.matches("{{").count(), places.len(), "{locale}: {sentence}");
@@ -224,6 +256,20 @@ mod tests {
                 assert!(filled.chars().count() < 300, "{filled}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_heard_has_the_code_between() {
+        let words = Words { app_hash: Some("FA+9qCX9VSu"), domain: Some("a.example"), ..WORDS };
+        let (before, after) = around(&TEMPLATES[2].text("en", false, false), &words);
+        assert_eq!(before, "Your Owl {{code}} Bank code is ");
+        assert_eq!(after, ". It is good for 10 minutes.");
+    }
+
+    #[test]
+    fn languages_are_said_with_a_country() {
+        let tags = ["en", "de", "pt", "pt-BR", "zh", "zh-HK", "fil"].map(tag);
+        assert_eq!(tags, ["en-US", "de-DE", "pt-PT", "pt-BR", "cmn-CN", "yue-HK", "fil-PH"]);
     }
 
     #[test]

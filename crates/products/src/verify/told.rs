@@ -171,6 +171,7 @@ impl Happened<'_> {
                 object: AnySid { prefix: *b"YW", bytes: short(&stream) },
                 object_seq: self.seq,
                 url: webhook.text("WebhookUrl").to_owned(),
+                get: webhook.text("WebhookMethod") == "GET",
                 params: form,
                 salt: None,
             });

@@ -12,9 +12,7 @@ use crate::accounts::Account;
 use crate::resource::{Document, Refusal};
 use crate::verify::channels::{self, Carried, Parcel};
 use crate::verify::guard;
-use crate::verify::model::{
-    Attempt, Kind, Line, Start, Status, Verification, attempt_sid, verification_sid,
-};
+use crate::verify::model::{Attempt, Kind, Start, Status, Verification, verification_sid};
 use crate::verify::templates::{self, Words};
 use crate::verify::{Verify, code, limits, resources, rules, sms, store, told};
 
@@ -46,8 +44,13 @@ impl Verify {
         let (amount, payee) = (start.amount.as_deref(), start.payee.as_deref());
         let payment = rules::payment(service.flag("Psd2Enabled"), amount, payee)?;
         let order = service.text("FallbackOrder");
-        let mut plan = channels::plan(start.channel, order, &self.channels.available())?;
-        if start.line.is_landline() && service.flag("SkipSmsToLandlines") {
+        let skips = start.line.is_landline() && service.flag("SkipSmsToLandlines");
+        let mut there = self.there(&service);
+        if skips && start.channel.is_none() {
+            there = rules::without_texts(there)?;
+        }
+        let mut plan = channels::plan(start.channel, order, &there)?;
+        if skips {
             plan = rules::without_texts(plan)?;
         }
         if let Err(refused) = limits::take(self, tx, &service, &start.limits)? {
@@ -76,9 +79,16 @@ impl Verify {
         };
         let verification = match running {
             Some(old) if same(&old) => old,
-            old => self.begin(tx, &service, start, (payment, seed), old)?,
+            old => self.begin(tx, &service, start, (payment, seed, plan[0]), old)?,
         };
         self.deliver(tx, (account, &service), verification, start, &plan)
+    }
+
+    /// The channels that a service may use.
+    pub(super) fn there(&self, service: &Document) -> Vec<Kind> {
+        let mut there = self.channels.available();
+        there.retain(|kind| *kind != Kind::Call || resources::may_call(service));
+        there
     }
 
     /// Writes a new verification. One that takes another's place, as it is about something else,
@@ -88,7 +98,7 @@ impl Verify {
         tx: &mut Tx<'_>,
         service: &Document,
         start: &Start,
-        (payment, seed): (Option<(String, String)>, [u8; 32]),
+        (payment, seed, channel): (Option<(String, String)>, [u8; 32], Kind),
         old: Option<Verification>,
     ) -> Result<Verification, Refusal> {
         if let Some(old) = &old {
@@ -109,7 +119,7 @@ impl Verify {
             service: start.service,
             target: start.target.clone(),
             country,
-            channel: Kind::Sms,
+            channel,
             status: Status::Pending,
             sends: old.as_ref().map_or(0, |old| old.sends),
             checks: old.as_ref().map_or(0, |old| old.checks),
@@ -134,7 +144,7 @@ impl Verify {
     }
 
     /// Sends the code by the first channel of the plan that takes it.
-    fn deliver(
+    pub(super) fn deliver(
         &self,
         tx: &mut Tx<'_>,
         (account, service): (&Account, &Document),
@@ -178,15 +188,22 @@ impl Verify {
         let code = verification.kept.as_ref().and_then(|kept| self.codes.open(kept));
         let code = code.ok_or(StoreError::Corrupt("the code of a verification does not open"))?;
         let lives = verification.expires_at.since(tx.now());
-        let words = words(service, verification, start, &code, lives)?;
+        let own = Some(&*verification.locale).filter(|locale| channel.speaks(locale));
+        let locale = own.unwrap_or(templates::ENGLISH);
+        let (text, words) = words(service, verification, start, (&code, locale, lives))?;
+        let called = start.name.as_deref().or(rules::spoken_name(service.given("TtsName")));
+        let heard = Words { friendly_name: called.unwrap_or(words.friendly_name), ..words };
+        let (before, after) = templates::around(&text, &heard);
         let parcel = Parcel {
             account,
             service,
             to: &verification.target,
             country: &verification.country,
-            words: &words,
+            words: &templates::fill(&text, &words),
+            around: (&before, &after),
+            press_a_key: &templates::around(templates::press_a_key(locale), &heard).0,
             code: &code,
-            locale: &verification.locale,
+            locale,
             lives,
             send_digits: start.send_digits.as_deref(),
         };
@@ -350,7 +367,7 @@ impl Verify {
         ending.await
     }
 
-    async fn unit(
+    pub(super) async fn unit(
         self: &Arc<Self>,
         work: impl FnOnce(&Self, &mut Tx<'_>) -> Result<(), Refusal> + Send + 'static,
     ) -> Result<(), StoreError> {
@@ -364,129 +381,34 @@ impl Verify {
             }
         }
     }
-
-    /// The job of a text whose status changed: notes it, redacts what has to be, and moves on to
-    /// the next channel when it failed.
-    pub(super) async fn follow(self: Arc<Self>, job: Job) -> Result<(), StoreError> {
-        let Some(key) = named(&job, "MessageSid") else { return Ok(()) };
-        let Some(account) = self.accounts.find(job.account).await? else { return Ok(()) };
-        self.unit(move |verify, tx| verify.followed(tx, &account, key)).await
-    }
-
-    fn followed(&self, tx: &mut Tx<'_>, account: &Account, key: [u8; 16]) -> Result<(), Refusal> {
-        let Some(attempt) = store::attempt_carried(tx, account.sid, key)? else { return Ok(()) };
-        let Some(channel) = self.channels.find(attempt.channel) else { return Ok(()) };
-        store::hold(tx, attempt.verification)?;
-        let Some(now) = channel.look(tx, account.sid, key)? else { return Ok(()) };
-        let changed = attempt.status != now.status;
-        let told = Attempt {
-            status: now.status.to_owned(),
-            error: i64::from(now.error),
-            price: now.price,
-            updated_at: tx.now(),
-            ..attempt
-        };
-        store::update_attempt(tx, &told)?;
-        let Some(verification) = store::find(tx, account.sid, told.verification)? else {
-            channel.redact(tx, account.sid, key)?;
-            return Ok(());
-        };
-        if verification.status != Status::Pending {
-            channel.redact(tx, account.sid, key)?;
-        } else if changed && matches!(now.status, "failed" | "undelivered") {
-            self.move_on(tx, account, verification, &told)?;
-        }
-        Ok(())
-    }
-
-    /// A delivery failed: the next channel of the service's order has its try.
-    fn move_on(
-        &self,
-        tx: &mut Tx<'_>,
-        account: &Account,
-        verification: Verification,
-        failed: &Attempt,
-    ) -> Result<(), Refusal> {
-        let service = resources::service(tx, account.sid, verification.service)?;
-        let Some(service) = service else { return Ok(()) };
-        let attempts = store::attempts_of(tx, verification.sid)?;
-        let first = attempts.first().map_or(failed.channel, |attempt| attempt.channel);
-        let tried: Vec<Kind> = attempts.iter().map(|attempt| attempt.channel).collect();
-        let order = service.text("FallbackOrder");
-        let mut there = self.channels.available();
-        let line = Line::kept(verification.lookup.as_ref());
-        if line.is_landline() && service.flag("SkipSmsToLandlines") {
-            there = rules::without_texts(there).unwrap_or_default();
-        }
-        let next = channels::next(first, order, &there, &tried);
-        let Some(next) = next.filter(|_| rules::send_again(&verification).is_ok()) else {
-            return Ok(());
-        };
-        let start = again(&verification, next);
-        match self.deliver(tx, (account, &service), verification, &start, &[next]) {
-            // Refused by this one as well: the user may still ask for another.
-            Err(Refusal::Api(error)) => {
-                let attempt = attempt_sid(failed.sid).to_string();
-                tracing::info!(code = error.code, attempt, "no channel was left to move on to");
-                Ok(())
-            }
-            outcome => outcome.map(|_| ()),
-        }
-    }
 }
 
 /// The SID that a job's payload names.
-fn named(job: &Job, name: &str) -> Option<[u8; 16]> {
+pub(super) fn named(job: &Job, name: &str) -> Option<[u8; 16]> {
     let payload: Value = serde_json::from_str(&job.payload).unwrap_or_default();
     let sid: base::AnySid = payload[name].as_str()?.parse().ok()?;
     Some(sid.bytes)
 }
 
-/// What is asked when a channel failed: the same, by another one.
-fn again(verification: &Verification, channel: Kind) -> Start {
-    Start {
-        service: verification.service,
-        target: verification.target.clone(),
-        channel: Some(channel),
-        name: None,
-        locale: None,
-        custom_code: None,
-        amount: None,
-        payee: None,
-        limits: Vec::new(),
-        app_hash: None,
-        template: None,
-        device_ip: None,
-        device_hint: None,
-        risk_check: true,
-        tags: None,
-        send_digits: None,
-        line: Line::kept(verification.lookup.as_ref()),
-    }
-}
-
-/// The words that carry a code.
-fn words(
-    service: &Document,
-    verification: &Verification,
-    start: &Start,
-    code: &str,
-    lives: Duration,
-) -> Result<String, ApiError> {
+/// The text that carries a code, with its places open, and what they are filled with.
+fn words<'a>(
+    service: &'a Document,
+    verification: &'a Verification,
+    start: &'a Start,
+    (code, locale, lives): (&'a str, &str, Duration),
+) -> Result<(String, Words<'a>), ApiError> {
     let chosen = start.template.as_deref().or(service.given("DefaultTemplateSid"));
     let template = templates::find(chosen)?;
     let warning = service.flag("DoNotShareWarningEnabled");
     let payment = verification.payment.as_ref();
-    let text = template.text(&verification.locale, warning, payment.is_some());
-    Ok(templates::fill(
-        &text,
-        &Words {
-            code,
-            friendly_name: start.name.as_deref().unwrap_or(service.text("FriendlyName")),
-            ttl: lives.as_secs().div_ceil(60),
-            payment: payment.map(|(amount, payee)| (amount.as_str(), payee.as_str())),
-            app_hash: start.app_hash.as_deref(),
-            domain: service.given("WebOtpDomain"),
-        },
-    ))
+    let text = template.text(locale, warning, payment.is_some());
+    let words = Words {
+        code,
+        friendly_name: start.name.as_deref().unwrap_or(service.text("FriendlyName")),
+        ttl: lives.as_secs().div_ceil(60),
+        payment: payment.map(|(amount, payee)| (amount.as_str(), payee.as_str())),
+        app_hash: start.app_hash.as_deref(),
+        domain: service.given("WebOtpDomain"),
+    };
+    Ok((text, words))
 }

@@ -9,7 +9,7 @@ use twiml::voice::ConferenceEvent;
 use crate::voice::engine::{Announced, Conferenced, Ended, Gone, Participant, Step};
 use crate::voice::model::{CallKey, Hook};
 use crate::voice::params::Form;
-use crate::voice::store::conferences as sql;
+use crate::voice::store::{self as calls, conferences as sql};
 use crate::voice::work::Context;
 use crate::webhooks::NewDelivery;
 
@@ -235,7 +235,8 @@ pub fn follow(tx: &mut Tx<'_>, context: &Context, news: &Conferenced) -> Result<
             account: conference.account,
             object: conference.sid.into(),
             object_seq: conference.event.1,
-            url: callback.hook.address(),
+            url: callback.hook.url,
+            get: callback.hook.get,
             params: told(&conference, name, news),
             salt: Some(conference.salt),
         };
@@ -301,12 +302,44 @@ pub fn promise(
     node: &str,
     account: AccountSid,
     name: &str,
+    callback: Option<&Callback>,
 ) -> Result<Conference, StoreError> {
     if let Some(known) = sql::find_named(tx, account, name)? {
         return Ok(known);
     }
     let sid = tx.new_sid();
-    open(tx, node, account, sid, name)
+    let mut conference = open(tx, node, account, sid, name)?;
+    if callback.is_some() {
+        conference.callback = callback.cloned();
+        sql::update(tx, &mut conference)?;
+    }
+    Ok(conference)
+}
+
+/// A call that was to come into a conference ended before it did: whoever asked for those who leave
+/// is told.
+pub fn add_failed(
+    tx: &mut Tx<'_>,
+    context: &Context,
+    key: CallKey,
+    sid: ConferenceSid,
+    label: Option<&str>,
+) -> Result<(), StoreError> {
+    let call = calls::find(tx, key)?;
+    let status = call.map(|call| call.status).filter(|status| status.is_final());
+    let participant = Participant {
+        call: key.sid,
+        label: label.map(str::to_owned),
+        muted: false,
+        hold: false,
+        coaches: None,
+        start_on_enter: true,
+        end_on_exit: false,
+    };
+    let status = status.map_or("failed", |status| status.name());
+    let step = Step::Left(participant, Gone::AddFailed, status);
+    let news = Conferenced { account: key.account, conference: sid, at: tx.now(), step };
+    follow(tx, context, &news)
 }
 
 /// Nobody came into a conference that was promised: it is over.

@@ -1,9 +1,11 @@
 //! Calls and their states.
 
+use std::collections::BTreeMap;
+
 use base::{AccountSid, CallSid, ConferenceSid, Instant, Money, PhoneNumberSid};
 use serde::{Deserialize, Serialize};
 
-use crate::webhooks::overrides;
+use crate::voice::caller_ids::Validation;
 
 /// Where a call is in its life. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -184,16 +186,6 @@ pub struct Hook {
     pub get: bool,
 }
 
-impl Hook {
-    /// The address as deliveries take it, with how it is asked.
-    pub fn address(&self) -> String {
-        match self.get {
-            true => overrides::by_get(&self.url),
-            false => self.url.clone(),
-        }
-    }
-}
-
 /// Where progress is told, and which steps.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusCallback {
@@ -273,6 +265,9 @@ pub struct Plan {
     pub fallback: Option<Hook>,
     /// The document itself, instead of an address.
     pub twiml: Option<String>,
+    /// Documents of its own that the first one may go on to, by their addresses.
+    #[serde(default)]
+    pub pages: BTreeMap<String, String>,
     /// Digits sent once it is answered; `w` is half a second, `W` a second.
     pub send_digits: Option<String>,
     /// Seconds that it may ring.
@@ -290,6 +285,51 @@ pub struct Plan {
     /// The conference that it was promised to, if nobody is in one of its name.
     #[serde(default)]
     pub conference: Option<ConferenceSid>,
+    /// Its label there.
+    #[serde(default)]
+    pub label: Option<String>,
+    /// It goes to a number or an application of this installation, and never leaves it.
+    #[serde(default)]
+    pub onnet: Option<OnNet>,
+    /// Numbers and applications of this installation that it came through, first ones first.
+    #[serde(default)]
+    pub path: Vec<String>,
+    /// Seconds that it waits before it may be placed.
+    #[serde(default)]
+    pub delay_s: u32,
+    /// It asks for the code that proves a number.
+    #[serde(default)]
+    pub validation: Option<Validation>,
+}
+
+/// What of this installation a call goes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OnNet {
+    /// The number that is called.
+    Number,
+    /// An application.
+    Application(ApplicationCall),
+}
+
+impl OnNet {
+    /// What is called: the number, or the application's SID.
+    pub fn key<'a>(&'a self, to: &'a str) -> &'a str {
+        match self {
+            Self::Number => to,
+            Self::Application(application) => &application.sid,
+        }
+    }
+}
+
+/// How an application is called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplicationCall {
+    /// Its SID.
+    pub sid: String,
+    /// What it is told: `CustomerId`.
+    pub customer: String,
+    /// What it is told besides, as `Param_…`.
+    pub params: Vec<(String, String)>,
 }
 
 /// How a call is recorded from its answer.

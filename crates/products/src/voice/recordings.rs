@@ -212,7 +212,8 @@ fn tell(
         object,
         // Those of its call stand in one line with it.
         object_seq: next_place(tx, object)?,
-        url: callback.hook.address(),
+        url: callback.hook.url.clone(),
+        get: callback.hook.get,
         params: told(&context.public_url, recording, step),
         salt: None,
     };

@@ -26,6 +26,9 @@ const FROM_NOT_OURS: u32 = 21210;
 const TRIAL_TO_UNVERIFIED: u32 = 21219;
 const HIGH_RISK: u32 = 21202;
 
+/// Voice is switched off for the account.
+pub const SPENT: u32 = 10005;
+
 /// Where a call goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Callee {
@@ -35,6 +38,8 @@ pub enum Callee {
     Sip(String),
     /// A client of the account's own.
     Client(String),
+    /// An application; what stands in `To`.
+    Application(String),
 }
 
 impl Callee {
@@ -44,6 +49,7 @@ impl Callee {
             Self::Number(number) => number.to_string(),
             Self::Sip(uri) => uri.clone(),
             Self::Client(name) => format!("client:{name}"),
+            Self::Application(to) => to.clone(),
         }
     }
 }
@@ -59,8 +65,28 @@ pub struct Facts {
     pub to_verified: bool,
     /// Whether calls to the country of `To` are permitted.
     pub permitted: bool,
+    /// Whether `To` is no premium number, or one that the account may call.
+    pub special: bool,
+    /// What the account's calls of today cost, and what they may; in millionths.
+    pub spent: (i64, Option<i64>),
     /// Whether the account is a trial.
     pub trial: bool,
+}
+
+/// A call that came back to where it was, or through too much.
+const GOES_ROUND: u32 = 13224;
+
+/// Numbers and applications of ours that a call may come through.
+pub const PATH_MAX: usize = 10;
+
+/// Refuses a call that would come through a number or an application a second time.
+pub fn goes_on(path: &[String], next: &str) -> Result<(), ApiError> {
+    let text = match path.iter().any(|before| before == next) {
+        true => format!("The call has come through {next} already: it would go round for ever"),
+        false if path.len() >= PATH_MAX => format!("The call came through {PATH_MAX} others"),
+        false => return Ok(()),
+    };
+    Err(ApiError::new(GOES_ROUND, text))
 }
 
 /// Reads `To`.
@@ -121,6 +147,7 @@ pub fn accept(
     callee: &Callee,
     facts: &Facts,
 ) -> Result<(), ApiError> {
+    spent(facts.spent.0, facts.spent.1)?;
     let Callee::Number(to) = callee else { return Ok(()) };
     match facts.number {
         Some((_, owner, true)) if owner == account => {}
@@ -139,8 +166,11 @@ pub fn accept(
         );
         return Err(ApiError::new(TRIAL_TO_UNVERIFIED, text));
     }
-    if is_high_risk(to) {
-        let text = format!("{to} is in a range of premium or satellite numbers: calls are refused");
+    if !facts.special {
+        let text = format!(
+            "{to} is in a range of premium or satellite numbers: calls are refused, unless the \
+             dialling permissions of its country let them"
+        );
         return Err(ApiError::new(HIGH_RISK, text));
     }
     if !facts.permitted {
@@ -153,14 +183,16 @@ pub fn accept(
     Ok(())
 }
 
-/// Ranges that fraud likes: satellites, international networks and shared-cost services, and
-/// North American premium numbers.
-const HIGH_RISK_PREFIXES: &[&str] =
-    &["+870", "+878", "+881", "+882", "+883", "+888", "+979", "+1900", "+1976"];
-
-/// Whether calls to a number cost what nobody expects.
-pub fn is_high_risk(to: &E164) -> bool {
-    HIGH_RISK_PREFIXES.iter().any(|prefix| to.as_str().starts_with(prefix))
+/// Why no more calls are made today, if their cost has reached the cap.
+pub fn spent(sum: i64, most: Option<i64>) -> Result<(), ApiError> {
+    let Some(most) = most.filter(|most| sum >= *most) else { return Ok(()) };
+    let whole = |micros: i64| format!("{:.2}", micros as f64 / 1e6);
+    let text = format!(
+        "Calls are refused until tomorrow (UTC): today's cost {}, of {} that an account may spend",
+        whole(sum),
+        whole(most)
+    );
+    Err(ApiError::new(SPENT, text))
 }
 
 /// What a minute of a call costs.
@@ -199,6 +231,14 @@ pub fn are_digits(text: &str) -> bool {
     text.len() <= SEND_DIGITS_MAX && text.chars().all(fits)
 }
 
+/// SIP error: whom we dial is not registered.
+pub const NOT_REGISTERED: u32 = 32009;
+
+/// The SIP status that stands in the row of a call that can't be placed.
+pub fn sip_code(error: &ApiError) -> u16 {
+    if error.code == NOT_REGISTERED { 480 } else { 0 }
+}
+
 #[cfg(test)]
 mod tests {
     use base::Sid;
@@ -218,11 +258,20 @@ mod tests {
     }
 
     #[test]
+    fn a_call_comes_through_a_number_once() {
+        let path = ["+15550001111".to_owned()];
+        assert_eq!(goes_on(&path, "+15550002222"), Ok(()));
+        assert_eq!(goes_on(&path, "+15550001111").map_err(|e| e.code), Err(GOES_ROUND));
+        let long: Vec<String> = (0..PATH_MAX).map(|number| number.to_string()).collect();
+        assert_eq!(goes_on(&long, "+15550002222").map_err(|e| e.code), Err(GOES_ROUND));
+    }
+
+    #[test]
     fn calls_come_from_own_or_verified_numbers_to_where_they_may_go() {
         let account = AccountSid::from_bytes([1; 16]);
         let to = callee("+15558675310").expect("a number");
         let own = (PhoneNumberSid::from_bytes([2; 16]), account, true);
-        let good = Facts { number: Some(own), permitted: true, ..Facts::default() };
+        let good = Facts { number: Some(own), permitted: true, special: true, ..Facts::default() };
         let asked = |facts: &Facts, to: &Callee| {
             accept(account, "+15550001111", to, facts).map_err(|e| e.code)
         };
@@ -234,7 +283,12 @@ mod tests {
         assert_eq!(asked(&Facts { number: None, ..good.clone() }, &to), Err(FROM_NOT_OURS));
         assert_eq!(asked(&Facts { trial: true, ..good.clone() }, &to), Err(TRIAL_TO_UNVERIFIED));
         assert_eq!(asked(&Facts { permitted: false, ..good.clone() }, &to), Err(NO_PERMISSION));
-        let satellite = callee("+870773000000").expect("a number");
-        assert_eq!(asked(&good, &satellite), Err(HIGH_RISK));
+        let premium = Facts { special: false, ..good.clone() };
+        assert_eq!(asked(&premium, &to), Err(HIGH_RISK));
+        let below = Facts { spent: (9_999_999, Some(10_000_000)), ..good.clone() };
+        assert_eq!(asked(&below, &to), Ok(()));
+        let reached = Facts { spent: (10_000_000, Some(10_000_000)), ..good };
+        assert_eq!(asked(&reached, &to), Err(SPENT));
+        assert_eq!(asked(&reached, &callee("sip:a@b.example").expect("SIP")), Err(SPENT));
     }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use ::store::{StoreError, Tx};
 use base::{AccountSid, ApiError, CallSid, Instant, MasterKey, ObjectKey};
 
-use crate::accounts::geo::{self, Home, Said};
+use crate::accounts::geo::Home;
 use crate::numbers;
 use crate::usage::{self, Leaf, Used};
-use crate::voice::conferences;
-use crate::voice::model::{CallKey, CallRecord, Direction, Plan, Status, StatusCallback};
+use crate::voice::model::{CallKey, CallRecord, Direction, OnNet, Plan, Status, StatusCallback};
 use crate::voice::params;
 use crate::voice::rules::{self, Callee, Facts, Prices};
 use crate::voice::store::{self, Change};
+use crate::voice::{conferences, dialing};
+use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::store::next_place;
 use crate::webhooks::{NewDelivery, Outbox};
 
@@ -28,6 +29,8 @@ pub struct Context {
     pub home: Home,
     /// The node that calls live on.
     pub node: Arc<str>,
+    /// What an account's calls may cost in a day, in millionths; `None` means no limit.
+    pub spend_max: Option<i64>,
     /// How the world reaches this installation.
     pub public_url: Arc<str>,
 }
@@ -55,29 +58,41 @@ pub struct Draft {
     pub callback: Option<StatusCallback>,
 }
 
-/// Makes a call of a draft, or says why not.
+/// Makes a call of a draft, or says why not: its row, and how it will be placed.
 pub fn accept(
     tx: &mut Tx<'_>,
     context: &Context,
     draft: &Draft,
-) -> Result<Result<CallRecord, ApiError>, StoreError> {
+) -> Result<Result<(CallRecord, Plan), ApiError>, StoreError> {
     let facts = facts(tx, context, draft)?;
     if let Err(refused) = rules::accept(draft.account, &draft.from, &draft.to, &facts) {
+        return Ok(Err(refused));
+    }
+    let mut plan = draft.plan.clone();
+    let to = draft.to.address();
+    if let Callee::Number(_) = &draft.to
+        && numbers::sender(tx, &to)?.is_some_and(|held| held.voice)
+    {
+        plan.onnet = Some(OnNet::Number);
+    }
+    if let Some(onnet) = &plan.onnet
+        && let Err(refused) = rules::goes_on(&plan.path, onnet.key(&to))
+    {
         return Ok(Err(refused));
     }
     let number = facts.number.map(|(sid, ..)| sid);
     let mut call = fresh(tx, context, draft.account, draft.direction);
     call.parent = draft.parent;
     call.from.clone_from(&draft.from);
-    call.to = draft.to.address();
+    call.to = to;
     call.number = number;
     call.caller_name.clone_from(&draft.plan.caller_name);
     call.callback.clone_from(&draft.callback);
-    let plan = serde_json::to_vec(&draft.plan).unwrap_or_default();
+    let plain = serde_json::to_vec(&plan).unwrap_or_default();
     let nonce = tx.random().nonce();
-    let sealed = ObjectKey::derive(&context.master, &call.salt).seal(nonce, &plan);
+    let sealed = ObjectKey::derive(&context.master, &call.salt).seal(nonce, &plain);
     store::insert(tx, &mut call, Some(&sealed))?;
-    Ok(Ok(call))
+    Ok(Ok((call, plan)))
 }
 
 /// The plan of a call, as it was sealed with its row.
@@ -135,14 +150,20 @@ fn fresh(
 
 fn facts(tx: &mut Tx<'_>, context: &Context, draft: &Draft) -> Result<Facts, StoreError> {
     let account = draft.account;
-    let Callee::Number(to) = &draft.to else { return Ok(Facts::default()) };
+    let spent = match context.spend_max {
+        Some(most) => (usage::spent_today(tx, account, CALLS)?, Some(most)),
+        None => (0, None),
+    };
+    let Callee::Number(to) = &draft.to else { return Ok(Facts { spent, ..Facts::default() }) };
     let number = numbers::sender(tx, &draft.from)?;
-    let said = Said::read(tx, account)?;
+    let (permitted, special) = dialing::permits(tx, account, &context.home, to.as_str())?;
     Ok(Facts {
+        spent,
         number: number.map(|number| (number.sid, number.account, number.voice)),
         from_verified: draft.passes_caller || numbers::is_verified(tx, account, &draft.from)?,
         to_verified: draft.trial && numbers::is_verified(tx, account, to.as_str())?,
-        permitted: !geo::refuses(tx, account, &context.home, &said, to.as_str())?,
+        permitted,
+        special,
         trial: draft.trial,
     })
 }
@@ -174,7 +195,7 @@ fn one_step(
     }
     let Some(call) = store::change(tx, &change)? else { return Ok(None) };
     if call.status == Status::Completed {
-        count(tx, &call)?;
+        count(tx, context, &call)?;
     }
     if let Some(mut delivery) = told(&call, change.at) {
         // Documents that were asked for stand between the steps.
@@ -184,8 +205,12 @@ fn one_step(
     Ok(Some(call))
 }
 
-/// What a call that has ended adds to the account's usage.
-fn count(tx: &mut Tx<'_>, call: &CallRecord) -> Result<(), StoreError> {
+/// Where the names of usage begin that calls cost.
+const CALLS: &str = "calls";
+
+/// What a call that has ended adds to the account's usage. Whose cost reaches the cap of the day by
+/// it is told.
+fn count(tx: &mut Tx<'_>, context: &Context, call: &CallRecord) -> Result<(), StoreError> {
     let far = if params::is_outbound(call) { &call.to } else { &call.from };
     let used = Used {
         account: call.key.account,
@@ -193,7 +218,25 @@ fn count(tx: &mut Tx<'_>, call: &CallRecord) -> Result<(), StoreError> {
         usage: u32::try_from(params::minutes(call)).unwrap_or(u32::MAX),
         price: call.price.map_or(0, |price| -price.micros),
     };
-    usage::count(tx, std::iter::once(used))
+    let price = used.price;
+    usage::count(tx, std::iter::once(used))?;
+    let Some(most) = context.spend_max else { return Ok(()) };
+    let sum = usage::spent_today(tx, call.key.account, CALLS)?;
+    match rules::spent(sum, Some(most)) {
+        Err(refused) if sum - price < most => {
+            let alert = NewAlert {
+                account: call.key.account,
+                resource: call.key.sid.into(),
+                code: refused.code,
+                warning: false,
+                method: "",
+                url: String::new(),
+                message: refused.message,
+            };
+            alerts::raise(tx, &[alert])
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The leaf of a call: whether it came in, and who is at the far end.
@@ -218,7 +261,8 @@ fn told(call: &CallRecord, at: Instant) -> Option<NewDelivery> {
         account: call.key.account,
         object: call.key.sid.into(),
         object_seq: call.event.1,
-        url: callback.hook.address(),
+        url: callback.hook.url.clone(),
+        get: callback.hook.get,
         params: params::progress(call, at),
         salt: Some(call.salt),
     })
@@ -256,3 +300,6 @@ fn end_orphans(tx: &mut Tx<'_>, context: &Context) -> Result<Vec<Waiting>, Store
     }
     Ok(queued)
 }
+
+#[cfg(test)]
+mod tests;

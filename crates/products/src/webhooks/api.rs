@@ -14,7 +14,7 @@ use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 use crate::resource::Refusal;
 use crate::webhooks::queue::TRIP_AFTER;
 use crate::webhooks::store::{self, Recorded, State, Tried};
-use crate::webhooks::{Webhooks, overrides, worker};
+use crate::webhooks::{Webhooks, method_of, overrides, with_query, worker};
 
 const NEWEST: &str = "/trunkline/v1/Deliveries";
 const ENDPOINTS: &str = "/trunkline/v1/Endpoints";
@@ -150,16 +150,15 @@ fn object_of(call: &Call) -> Result<AnySid, ApiError> {
 /// A delivery with its tries, and what an application has to arrive at when it checks the
 /// signature.
 fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey, token: &Secret) -> Value {
-    let key = delivery.salt.map(|salt| ObjectKey::derive(master, &salt));
-    let open = |sealed: &[u8]| {
-        let plain = key.as_ref().and_then(|key| key.open(sealed).ok())?;
-        Some(String::from_utf8_lossy(&plain).into_owned())
-    };
+    let open = |sealed: &[u8]| opened(delivery, sealed, master);
     let form = open(&delivery.request).map(|text| form_of(&text));
     let url = overrides::parse(&delivery.url).0;
-    let sorted = form.as_ref().map(|form| signature::sorted(form.iter()));
-    let signed = sorted.as_ref().map(|sorted| format!("{url}{sorted}"));
-    let signature = sorted.as_ref().map(|sorted| signature::sign_sorted(token, url, sorted));
+    let parts = form.as_ref().map(|form| match delivery.get {
+        true => (with_query(url, &form.encode()), String::new()),
+        false => (url.to_owned(), signature::sorted(form.iter())),
+    });
+    let signed = parts.as_ref().map(|(url, sorted)| format!("{url}{sorted}"));
+    let signature = parts.as_ref().map(|(url, sorted)| signature::sign_sorted(token, url, sorted));
     let shown = store::tries_of(delivery, tries);
     let attempts = shown.iter().map(|tried| {
         json!({
@@ -175,6 +174,7 @@ fn view(delivery: &Recorded, tries: &[Tried], master: &MasterKey, token: &Secret
         "object_sid": delivery.object.to_string(),
         "sequence": delivery.object_seq,
         "url": delivery.url,
+        "method": method_of(delivery.get),
         "request": form.map(|form| json_of(&form)),
         "signed": signed,
         "signature": signature,
@@ -196,6 +196,17 @@ fn json_of(form: &Params) -> Map<String, Value> {
     form.iter().map(|(name, value)| (name.to_owned(), value.into())).collect()
 }
 
+/// What was sealed of a delivery, unless it was redacted.
+pub(crate) fn opened(delivery: &Recorded, sealed: &[u8], master: &MasterKey) -> Option<String> {
+    let plain = ObjectKey::derive(master, &delivery.salt?).open(sealed).ok()?;
+    Some(String::from_utf8_lossy(&plain).into_owned())
+}
+
+/// The form of a delivery, unless it was redacted.
+pub(crate) fn request_of(delivery: &Recorded, master: &MasterKey) -> Option<Map<String, Value>> {
+    opened(delivery, &delivery.request, master).map(|text| json_of(&form_of(&text)))
+}
+
 /// A try of a delivery as a step of its object's story.
 pub(crate) fn try_step(delivery: &Recorded, tried: &Tried) -> Value {
     json!({
@@ -208,6 +219,7 @@ pub(crate) fn try_step(delivery: &Recorded, tried: &Tried) -> Value {
         "error_code": Some(tried.error).filter(|error| *error != 0),
         "duration_us": tried.duration_us,
         "url": delivery.url,
+        "method": method_of(delivery.get),
         "facts": {},
     })
 }

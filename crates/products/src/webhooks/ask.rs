@@ -16,7 +16,7 @@ use crate::webhooks::ANSWER_KEPT;
 use crate::webhooks::policy::{self, Next, Outcome, Policy};
 use crate::webhooks::relay::Relay;
 use crate::webhooks::store::{self as webhooks, Attempt, Delivery, State};
-use crate::webhooks::{overrides, signed_headers, worker_limits};
+use crate::webhooks::{overrides, signed_headers, with_query, worker_limits};
 
 /// Asks applications.
 #[derive(Clone)]
@@ -63,12 +63,8 @@ impl Asker {
             Ok(overrides) => overrides,
             Err(error) => return Ok(Err((error.code(), error.to_string()))),
         };
-        let mut exchange = Exchange { url: plain.to_owned(), ..Exchange::default() };
-        if question.get {
-            exchange.url = with_query(plain, &question.form.encode());
-        } else {
-            exchange.request = question.form.encode();
-        }
+        let request = question.form.encode();
+        let mut exchange = Exchange { url: plain.to_owned(), request, tries: Vec::new() };
         let token = idempotency_token(question.object);
         let started = std::time::Instant::now();
         let mut attempt = 1;
@@ -104,7 +100,7 @@ impl Asker {
             return Ok(());
         }
         let (account, object) = (question.account, question.object);
-        let (salt, master) = (question.salt, Arc::clone(&self.master));
+        let (salt, master, get) = (question.salt, Arc::clone(&self.master), question.get);
         let unit = move |tx: &mut Tx<'_>| {
             let object_seq = webhooks::next_place(tx, object)?;
             let salt = salt.unwrap_or_else(|| tx.random().salt());
@@ -116,6 +112,7 @@ impl Asker {
                 object,
                 object_seq,
                 url: exchange.url,
+                get,
                 sorted: signature::sorted(form.iter()),
                 sealed: sealing.seal(tx.random().nonce(), request),
                 request: exchange.request,
@@ -157,11 +154,10 @@ impl Asker {
 }
 
 /// One question with all its tries.
-#[derive(Default)]
 struct Exchange {
-    /// Where to; the whole address of a GET.
+    /// Where to.
     url: String,
-    /// The form of a POST, encoded.
+    /// The form, encoded.
     request: String,
     /// In order.
     tries: Vec<Try>,
@@ -198,12 +194,6 @@ pub fn form_of<'a>(
     form.retain(|name| !replaced.contains(&name));
     more.iter().for_each(|(name, value)| form.push(name, value));
     form
-}
-
-/// The address of a GET: the encoded form behind it.
-pub(super) fn with_query(plain: &str, form: &str) -> String {
-    let separator = if plain.contains('?') { '&' } else { '?' };
-    format!("{plain}{separator}{form}")
 }
 
 fn fetched(answer: Answer) -> twiml::Fetched {

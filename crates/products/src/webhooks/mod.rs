@@ -53,6 +53,20 @@ pub fn job_address(kind: &str) -> String {
     format!("{JOB}{kind}")
 }
 
+/// The address of a GET: the encoded form behind it.
+pub(crate) fn with_query(plain: &str, form: &str) -> String {
+    match (form.is_empty(), plain.contains('?')) {
+        (true, _) => plain.to_owned(),
+        (false, true) => format!("{plain}&{form}"),
+        (false, false) => format!("{plain}?{form}"),
+    }
+}
+
+/// The name of a method.
+pub(crate) fn method_of(get: bool) -> &'static str {
+    if get { "GET" } else { "POST" }
+}
+
 /// A callback to be delivered, about one event of one object.
 #[derive(Clone, Debug)]
 pub struct NewDelivery {
@@ -66,6 +80,8 @@ pub struct NewDelivery {
     pub url: String,
     /// The form.
     pub params: Vec<(&'static str, String)>,
+    /// By GET instead of POST: the form is the query.
+    pub get: bool,
     /// Salt of the object's key, which seals the recorded request.
     pub salt: Option<[u8; 16]>,
 }
@@ -134,6 +150,7 @@ impl Outbox {
                     object: new.object,
                     object_seq: new.object_seq,
                     url: new.url,
+                    get: new.get,
                     request,
                     sorted,
                     sealed,

@@ -44,9 +44,6 @@ pub struct Overrides {
     pub retries: u32,
     /// What is tried again: connect failures by default.
     pub retry_on: RetryOn,
-    /// By GET, with the form in the query. No application writes this one: products put what
-    /// their API was told beside the address into it (`#m=get`).
-    pub get: bool,
 }
 
 impl Default for Overrides {
@@ -57,14 +54,8 @@ impl Default for Overrides {
             total: Duration::from_secs(15),
             retries: 1,
             retry_on: RetryOn { connect: true, ..RetryOn::default() },
-            get: false,
         }
     }
-}
-
-/// The address with what says that it is asked by GET.
-pub fn by_get(url: &str) -> String {
-    format!("{url}{}m=get", if url.contains('#') { '&' } else { '#' })
 }
 
 /// The address without its fragment, and what the fragment asks for.
@@ -84,7 +75,6 @@ fn parse_fragment(fragment: &str) -> Result<Overrides, BadOverride> {
             "tt" => overrides.total = millis(value, 15_000)?,
             "rc" => overrides.retries = number(value, 0, 5)?,
             "rp" => overrides.retry_on = conditions(value)?,
-            "m" => overrides.get = value == "get",
             // Edges and SNI choose among Twilio's own networks; a self-hosted one has no choice.
             _ => {}
         }
@@ -132,11 +122,6 @@ mod tests {
         assert_eq!((overrides.connect, overrides.retries), (Duration::from_secs(2), 2));
         assert!(overrides.retry_on.client_errors && overrides.retry_on.read);
         assert_eq!(parse("http://a/").1, Ok(Overrides::default()));
-        for (url, marked) in [("http://a/", "http://a/#m=get"), ("http://a/#rc=2", "#rc=2&m=get")] {
-            let by_get = by_get(url);
-            assert!(by_get.ends_with(marked), "{by_get}");
-            assert!(parse(&by_get).1.is_ok_and(|overrides| overrides.get));
-        }
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub const FIELDS_MAX: usize = 1_000;
 pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "webhooks/1", sql: DELIVERIES },
     Migration { name: "webhooks/2", sql: list::FAILED },
+    Migration { name: "webhooks/3", sql: BY_GET },
 ];
 
 const DELIVERIES: &str = "
@@ -51,6 +52,8 @@ const DELIVERIES: &str = "
     ) {clustered};
     ";
 
+const BY_GET: &str = "ALTER TABLE deliveries ADD COLUMN by_get {int} NOT NULL DEFAULT 0;";
+
 /// A delivery that has to be made.
 #[derive(Clone, Debug)]
 pub struct Delivery {
@@ -62,6 +65,8 @@ pub struct Delivery {
     pub object_seq: i64,
     /// Where to, with its overrides in the fragment.
     pub url: String,
+    /// By GET instead of POST: the form is the query, and the address is signed with it.
+    pub get: bool,
     /// The form, encoded; empty after redaction.
     pub request: String,
     /// The same as it is signed.
@@ -117,8 +122,8 @@ pub struct Attempt {
 }
 
 const INSERT: &str = "INSERT INTO deliveries (object, object_seq, account, url, salt, request, \
-                      state, due_at, attempts, duration_us, status, error) \
-                      VALUES (?, ?, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0)";
+                      by_get, state, due_at, attempts, duration_us, status, error) \
+                      VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, 0, 0, 0, 0)";
 
 /// Writes new deliveries.
 pub fn insert(tx: &mut Tx<'_>, deliveries: &[Delivery]) -> Result<(), StoreError> {
@@ -126,7 +131,7 @@ pub fn insert(tx: &mut Tx<'_>, deliveries: &[Delivery]) -> Result<(), StoreError
         .iter()
         .map(|delivery| (delivery.object.to_bytes18(), delivery.account.bytes()))
         .collect();
-    let mut values = Vec::with_capacity(deliveries.len() * 7);
+    let mut values = Vec::with_capacity(deliveries.len() * 8);
     for (delivery, (object, account)) in deliveries.iter().zip(&keys) {
         values.extend([
             Value::Blob(object),
@@ -135,10 +140,11 @@ pub fn insert(tx: &mut Tx<'_>, deliveries: &[Delivery]) -> Result<(), StoreError
             (&delivery.url).into(),
             delivery.salt.as_ref().into(),
             (&delivery.sealed).into(),
+            delivery.get.into(),
             delivery.due_at.into(),
         ]);
     }
-    tx.execute_many(INSERT, 7, &values)?;
+    tx.execute_many(INSERT, 8, &values)?;
     Ok(())
 }
 
@@ -198,7 +204,7 @@ pub fn record(tx: &mut Tx<'_>, attempts: &[Attempt]) -> Result<(), StoreError> {
     alerts::raise(tx, &alerts)
 }
 
-const COLUMNS: &str = "account, object, object_seq, url, request, salt, due_at, attempts";
+const COLUMNS: &str = "account, object, object_seq, url, request, salt, due_at, attempts, by_get";
 
 /// At least the `rows` waiting deliveries whose turn is next (all of them, when there are fewer),
 /// and with each every other one of its object; each object's in order.
@@ -259,6 +265,8 @@ pub struct Recorded {
     pub object_seq: i64,
     /// Where to.
     pub url: String,
+    /// By GET instead of POST.
+    pub get: bool,
     /// Salt of the object's key; `None` after redaction.
     pub salt: Option<[u8; 16]>,
     /// The form, sealed.
@@ -304,7 +312,7 @@ pub fn recorded(
 }
 
 const RECORDED: &str = "object, object_seq, url, salt, request, state, due_at, attempts, \
-                        started_at, duration_us, status, error, answer";
+                        started_at, duration_us, status, error, answer, by_get";
 
 fn recorded_from(row: &Row<'_>) -> Result<Recorded, StoreError> {
     let tried = row.instant_or_null(8)?.is_some();
@@ -312,6 +320,7 @@ fn recorded_from(row: &Row<'_>) -> Result<Recorded, StoreError> {
         object: row.any_sid(0)?,
         object_seq: row.int(1)?,
         url: row.text(2)?,
+        get: row.bool(13)?,
         salt: row.blob_or_null(3)?.and_then(|salt| salt.try_into().ok()),
         request: row.blob(4)?,
         state: match row.int(5)? {
@@ -390,6 +399,7 @@ fn from_row(row: &Row<'_>, master: &MasterKey) -> Result<Delivery, StoreError> {
         object: row.any_sid(1)?,
         object_seq: row.int(2)?,
         url: row.text(3)?,
+        get: row.bool(8)?,
         request,
         sorted: signature::sorted(form.iter()),
         sealed,

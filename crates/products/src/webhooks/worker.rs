@@ -16,7 +16,6 @@ use url::Url;
 use crate::accounts::Accounts;
 use crate::live::{Live, Told};
 use crate::webhooks::alerts::NewAlert;
-use crate::webhooks::ask::with_query;
 use crate::webhooks::overrides::{self, Overrides};
 use crate::webhooks::policy::Outcome;
 use crate::webhooks::queue::{
@@ -24,6 +23,7 @@ use crate::webhooks::queue::{
 };
 use crate::webhooks::relay::Relay;
 use crate::webhooks::store::{self, Attempt, Delivery, State};
+use crate::webhooks::{method_of, with_query};
 
 /// Octets of an answer that are kept with a try.
 pub(crate) const ANSWER_KEPT: usize = 1_024;
@@ -384,14 +384,10 @@ fn alert_of(delivery: &Delivery, status: u16, error: u32) -> NewAlert {
         resource: delivery.object,
         code: if error == 0 { code::FETCH_FAILED } else { error },
         warning: false,
-        method: if by_get(&delivery.url) { "GET" } else { "POST" },
+        method: method_of(delivery.get),
         url: overrides::parse(&delivery.url).0.to_owned(),
         message: format!("a webhook was given up: {reason}"),
     }
-}
-
-fn by_get(url: &str) -> bool {
-    overrides::parse(url).1.is_ok_and(|overrides| overrides.get)
 }
 
 /// A try, as news.
@@ -414,23 +410,22 @@ async fn send(
     number: u32,
 ) -> Result<Answer, (SendError, &'static str)> {
     let failed = |error: SendError| (error, "");
-    let to = target.address.clone().map_err(failed)?;
+    let mut to = target.address.clone().map_err(failed)?;
     let account = accounts.find(delivery.account).await;
     let account = account.ok().flatten().ok_or((SendError::Refused, "the account is gone"))?;
-    let limits = limits_of(&target.overrides);
-    if target.overrides.get {
-        let address = with_query(&target.signed_url, &delivery.request);
-        let signed = signature::sign_sorted(&account.auth_token, &address, "");
-        let headers = signed_headers(&signed, token, number);
-        let to = Url::parse(&address).map_err(|_| failed(SendError::BadUrl))?;
-        let to = Arc::new(Address::of(to).map_err(failed)?);
-        let outbound = Outbound { method: Method::GET, to, headers, body: Bytes::new(), limits };
-        return relay.send(client, delivery.account, outbound).await.map_err(failed);
-    }
-    let signed = signature::sign_sorted(&account.auth_token, &target.signed_url, &delivery.sorted);
+    let token_of = &account.auth_token;
+    let (method, signed, body) = if delivery.get {
+        let url = with_query(&target.signed_url, &delivery.request);
+        let parsed = Url::parse(&url).map_err(|_| failed(SendError::BadUrl))?;
+        to = Arc::new(Address::of(parsed).map_err(failed)?);
+        (Method::GET, signature::sign_sorted(token_of, &url, ""), Bytes::new())
+    } else {
+        let signed = signature::sign_sorted(token_of, &target.signed_url, &delivery.sorted);
+        (Method::POST, signed, Bytes::from(delivery.request.clone()))
+    };
     let headers = signed_headers(&signed, token, number);
-    let body = Bytes::from(delivery.request.clone());
-    let outbound = Outbound { method: Method::POST, to, headers, body, limits };
+    let limits = limits_of(&target.overrides);
+    let outbound = Outbound { method, to, headers, body, limits };
     relay.send(client, delivery.account, outbound).await.map_err(failed)
 }
 

@@ -150,6 +150,7 @@ pub(super) fn context(master: &Arc<MasterKey>) -> Context {
         outbox: Outbox::new(Arc::clone(master), Arc::new(|_| {}), Arc::new(|_| {})),
         home: products::accounts::geo::Home::everywhere(),
         node: "sim".into(),
+        spend_max: None,
         public_url: "http://sim".into(),
     }
 }

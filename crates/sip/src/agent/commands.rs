@@ -133,7 +133,11 @@ impl Agent {
         self.gateways.take(id);
         let gateway = self.gateways.get(id)?;
         let mut target = gateway.uri.clone();
-        target.user.clone_from(&draft.target.user);
+        let given = (draft.target.user.clone(), draft.from.uri.user.clone());
+        let (called, caller) = draft.numbers.get_or_insert(given).clone();
+        let written = |user: Option<String>| user.map(|user| gateway.format.write(&user));
+        target.user = written(called);
+        draft.from.uri.user = written(caller);
         target.headers.clone_from(&draft.target.headers);
         draft.target = target;
         (draft.routes, draft.hop) = (Vec::new(), None);

@@ -112,20 +112,32 @@ impl Agent {
         }
         self.wire.answer(tx, 100);
         let known = self.gateways.of_source(from.remote.ip()).is_some();
-        if !known && proves(&request) {
+        // What a carrier's call proves to others is not ours to judge.
+        let ours = || self.answer(&request).is_some_and(|a| self.nonces.is_ours(&a));
+        if proves(&request) && (!known || ours()) {
             self.ask(tx, request, from);
         } else {
             self.offered(tx, request, from, None);
         }
     }
 
-    /// Asks the user for what an Authorization is proved by.
-    pub(super) fn ask(&mut self, tx: TxId, request: Request, from: &Hop) {
+    /// What a request proves by: of several answers the one to a challenge of ours.
+    fn answer(&self, request: &Request) -> Option<Authorization> {
         let fields = [name::AUTHORIZATION, name::PROXY_AUTHORIZATION];
         let values = fields.iter().flat_map(|field| request.headers.all(field));
-        let Some(answer) = values.filter_map(Authorization::parse).next() else {
+        let mut answers: Vec<Authorization> = values.filter_map(Authorization::parse).collect();
+        let ours = answers.iter().position(|answer| self.nonces.is_ours(answer)).unwrap_or(0);
+        (!answers.is_empty()).then(|| answers.swap_remove(ours))
+    }
+
+    /// Asks the user for what an Authorization is proved by.
+    pub(super) fn ask(&mut self, tx: TxId, request: Request, from: &Hop) {
+        let Some(answer) = self.answer(&request) else {
             return self.challenge(tx, &request, false);
         };
+        if self.guard.is_shut(self.wire.now, from.remote.ip()) {
+            return self.refuse(tx, 403, &[]);
+        }
         if !self.nonces.is_fresh(self.wire.now, &answer) {
             return self.challenge(tx, &request, true);
         }
@@ -161,6 +173,10 @@ impl Agent {
         let (now, method) = (self.wire.now, request.method.as_str());
         let verdict =
             proof.map_or(Verdict::Wrong, |proof| self.nonces.verify(now, &answer, &proof, method));
+        let source = from.remote;
+        if verdict == Verdict::Right {
+            self.guard.passed(source.ip());
+        }
         match verdict {
             Verdict::Right if request.method == Method::Register => {
                 self.register(tx, &request, &from);
@@ -170,7 +186,12 @@ impl Agent {
             }
             Verdict::Stale => self.challenge(tx, &request, true),
             // The same for an unknown user and a wrong password.
-            Verdict::Wrong => self.refuse(tx, 403, &[]),
+            Verdict::Wrong => {
+                self.refuse(tx, 403, &[]);
+                let failures = self.guard.failed(now, source.ip());
+                let Authorization { username, realm, .. } = answer;
+                self.tell(Event::ProofFailed { username, realm, source, failures });
+            }
         }
     }
 

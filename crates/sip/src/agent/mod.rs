@@ -17,6 +17,7 @@ use machine::Machine;
 use crate::config::Config;
 use crate::digest::{Authorization, Nonces};
 use crate::event::{Event, LegId, QuestionId};
+use crate::fork::Forks;
 use crate::gateway::Gateways;
 use crate::guard::Guard;
 use crate::io::{FlowId, Hop, Input, Output};
@@ -58,6 +59,7 @@ pub struct Agent {
     registrar: Registrar,
     registrations: BTreeMap<u64, registration::Client>,
     gateways: Gateways,
+    forks: Forks,
     stopping: bool,
     stopped: bool,
 }
@@ -80,6 +82,7 @@ impl Agent {
             registrar: Registrar::default(),
             registrations: BTreeMap::new(),
             gateways: Gateways::default(),
+            forks: Forks::default(),
             stopping: false,
             stopped: false,
         }
@@ -193,7 +196,11 @@ impl Machine for Agent {
             Input::FlowClosed(flow) => self.flow_closed(flow),
             Input::SendFailed(hop) => self.wire.send_failed(&hop),
             Input::Resolved(query, found) => self.wire.resolved(query, &found),
-            Input::Command(command) => self.command(*command),
+            Input::Command(command) => {
+                for command in self.forks.command(*command) {
+                    self.command(command);
+                }
+            }
         }
         self.drain();
         self.advance();
@@ -205,7 +212,21 @@ impl Machine for Agent {
     }
 
     fn poll(&mut self) -> Option<Output> {
-        self.wire.outputs.pop_front()
+        loop {
+            match self.wire.outputs.pop_front()? {
+                Output::Event(event) => {
+                    let (told, commands) = self.forks.hear(*event);
+                    for command in commands {
+                        self.command(command);
+                        self.drain();
+                    }
+                    if let Some(told) = told {
+                        return Some(Output::Event(Box::new(told)));
+                    }
+                }
+                other => return Some(other),
+            }
+        }
     }
 
     fn wake_at(&self) -> Option<Instant> {

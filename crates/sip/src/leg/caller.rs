@@ -14,7 +14,8 @@ use crate::wire::{CONTACT_USER, Owner, TxId, Wire};
 impl Leg {
     /// Makes a call. `place` is where its INVITE goes, if not by its target and routes.
     pub(crate) fn call(wire: &mut Wire, draft: Box<Invite>, place: Option<Dest>) -> Self {
-        let (call_id, tag) = (format!("{}{}", wire.token(), wire.token()), wire.token());
+        let fresh = format!("{}{}", wire.token(), wire.token());
+        let (call_id, tag) = (draft.call_id.clone().unwrap_or(fresh), wire.token());
         let mut leg = Self::new(draft.leg, true, call_id, tag, TxId(0));
         leg.credentials.clone_from(&draft.credentials);
         leg.draft = Some(draft);

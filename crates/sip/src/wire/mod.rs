@@ -238,7 +238,8 @@ impl Wire {
     fn ask(&mut self, uri: &Uri) -> Query {
         let id = self.number();
         let transport = transport_of(uri);
-        Query { id, host: uri.host.clone(), port: uri.port, transport }
+        let given = transport == Transport::Tls || uri.params.get("transport").is_some();
+        Query { id, host: uri.host.clone(), port: uri.port, transport, given }
     }
 }
 

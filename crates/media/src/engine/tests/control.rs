@@ -149,9 +149,9 @@ fn reports_go_both_ways_and_give_the_round_trip() {
     let sent_at = (info.ntp >> 32) as i64 - 2_208_988_800;
     let (key, from) = (world.phones[0].key, world.phones[0].address);
     let reports_from = SocketAddr::new(from.ip(), from.port() + 1);
-    world.engine.receive(world.now, key, Port::Rtcp, reports_from, &out[..len], &mut world.outlet);
+    world.take(key, Port::Rtcp, reports_from, &out[..len]);
     let stranger = SocketAddr::from(([203, 0, 113, 1], 1));
-    world.engine.receive(world.now, key, Port::Rtcp, stranger, &out[..len], &mut world.outlet);
+    world.take(key, Port::Rtcp, stranger, &out[..len]);
     world.tell(Command::Statistics(a));
     let Some(Event::Statistics(numbers)) = world.events(a).last().copied() else {
         unreachable!("asked for");
@@ -191,11 +191,32 @@ fn mutated_packets_harm_nothing() {
         crate::fuzz::rtp(data);
         crate::fuzz::rtcp(data);
         let (key, from) = (world.phones[0].key, world.phones[0].address);
-        world.engine.receive(world.now, key, Port::Rtp, from, data, &mut world.outlet);
+        world.take(key, Port::Rtp, from, data);
         world.now = world.now + Duration::from_millis(3);
         world.engine.tick(world.now, &mut world.outlet);
         world.outlet.sent.clear();
         world.outlet.reports.clear();
     });
     assert_eq!(world.engine.legs(), 2);
+}
+
+#[test]
+fn legs_are_read_at_their_ticks_and_bridged_ones_in_between() {
+    let mut world = World::new();
+    let (a, b) = (world.phone(Law::Mu, 0.0), world.phone(Law::Mu, 0.0));
+    world.phone(Law::Mu, 0.0);
+    let reads = |world: &mut World| {
+        let mut reads = [0; 3];
+        for _ in 0..20 {
+            world.now = world.now + Duration::from_millis(1);
+            world.engine.reads(world.now, |key| reads[key.0] += 1);
+            world.engine.tick(world.now, &mut world.outlet);
+        }
+        reads
+    };
+    assert_eq!(reads(&mut world), [1, 1, 1]);
+    world.tell(Command::Bridge { a, b, pass_digits: true });
+    assert_eq!(reads(&mut world), [2, 2, 1]);
+    world.tell(Command::Detach(b));
+    assert_eq!(reads(&mut world), [1, 1, 1]);
 }

@@ -15,6 +15,7 @@ use crate::accounts::consents::objects;
 use crate::accounts::{Accounts, Permission, Verb, safe_list, store_error};
 use crate::gateway::{Answering, ApiResult, Call, Response, Routes};
 
+pub use crate::accounts::safe_list::vouched;
 pub(super) use store::MIGRATION;
 
 const PATH: &str = "/v1/Messaging/GeoPermissions";
@@ -67,7 +68,8 @@ impl Said {
         Ok(Self(said.map(|said| (said.country, said.enabled)).collect()))
     }
 
-    fn permits_country(&self, home: &Home, country: &str) -> bool {
+    /// Whether texts to a country are permitted.
+    pub fn permits_country(&self, home: &Home, country: &str) -> bool {
         self.0.get(country).copied().unwrap_or_else(|| home.has(country))
     }
 

@@ -50,6 +50,7 @@ pub(super) fn callback_of(step: &Step) -> Option<NewDelivery> {
         object: message.key.sid.into(),
         object_seq: message.event.1 + 1,
         url,
+        get: false,
         params: webhooks::params::message_status(&status),
         salt: message.salt,
     })

@@ -239,7 +239,8 @@ pub fn funnel(
     since: Option<Instant>,
 ) -> Result<Vec<Step>, StoreError> {
     let sql = "SELECT country, channel, count(*), \
-               count(CASE WHEN converted = 1 OR status IN ('delivered', 'read') THEN 1 END), \
+               count(CASE WHEN converted = 1 OR status IN ('delivered', 'read', 'completed') \
+                     THEN 1 END), \
                count(CASE WHEN converted = 1 THEN 1 END) \
                FROM verify_attempts WHERE account = ? AND sid >= ? \
                GROUP BY country, channel ORDER BY count(*) DESC, country, channel";

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::store::{StoreError, Tx};
 use base::{ApiError, CallSid, Instant, Params, code};
 use http::Method;
 use twiml::voice::Start;
@@ -55,6 +56,33 @@ pub(super) fn routes(routes: &mut Routes, voice: &Arc<Voice>) {
     }
 }
 
+/// Parameters of calls that are made which nothing here serves.
+pub(super) const UNSERVED: &[&str] = &[
+    "MachineDetection",
+    "MachineDetectionTimeout",
+    "MachineDetectionSpeechThreshold",
+    "MachineDetectionSpeechEndThreshold",
+    "MachineDetectionSilenceTimeout",
+    "Byoc",
+    "CallToken",
+    "ClientNotificationUrl",
+];
+
+const ASYNC_DETECTION: &[&str] =
+    &["AsyncAmd", "AsyncAmdStatusCallback", "AsyncAmdStatusCallbackMethod"];
+
+/// Refuses what would have no effect: better than to let somebody believe that it had.
+pub(super) fn refuse(form: &Params, names: &[&str]) -> Result<(), ApiError> {
+    let Some(name) = names.iter().find(|name| given(form, name).is_some()) else { return Ok(()) };
+    let why = match *name {
+        "Byoc" => "carriers are the operator's",
+        "CallToken" => "only own and verified numbers call",
+        "ClientNotificationUrl" => "there are no clients to notify",
+        _ => "answering machines are not detected",
+    };
+    Err(ApiError::new(code::BAD_REQUEST, format!("{name} is not served here: {why}")))
+}
+
 /// The value of a parameter that was given.
 pub(super) fn given<'a>(form: &'a Params, name: &str) -> Option<&'a str> {
     form.get(name).filter(|value| !value.is_empty())
@@ -72,7 +100,10 @@ async fn create(voice: Arc<Voice>, call: Call) -> ApiResult {
 async fn draft_of(voice: &Voice, call: &Call) -> Result<Draft, ApiError> {
     let form = &call.request.form;
     let to = rules::callee(form.get("To").unwrap_or_default())?;
-    let from = rules::caller(form.get("From").unwrap_or_default(), &to)?;
+    let from = given(form, "CallerId").or(form.get("From")).unwrap_or_default();
+    let from = rules::caller(from, &to)?;
+    refuse(form, UNSERVED)?;
+    refuse(form, ASYNC_DETECTION)?;
     let mut plan = Plan {
         send_digits: given(form, "SendDigits").map(digits).transpose()?,
         timeout_s: seconds(form, "Timeout", rules::TIMEOUT_MAX_S)?.unwrap_or(TIMEOUT_S),
@@ -364,6 +395,12 @@ async fn update(voice: Arc<Voice>, call: Call) -> ApiResult {
             return Err(ApiError::new(WRONG_STATE, text));
         }
         desk.order(sid, Order::Redirect(start));
+    }
+    if let Some(callback) = callback_of(form)? {
+        let key = record.key;
+        let unit = move |tx: &mut Tx<'_>| store::set_callback(tx, key, &callback);
+        let written = voice.shared().store.write::<_, StoreError, _>(unit).await;
+        written.map_err(store_error)?;
     }
     if let Some(seconds) = seconds(form, "TimeLimit", rules::TIME_LIMIT_MAX_S)? {
         desk.order(sid, Order::TimeLimit(seconds));

@@ -1,12 +1,13 @@
 //! The audio of recordings.
 
+use base::{ApiError, code};
 use bytes::Bytes;
 use http::StatusCode;
 
 use crate::accounts::store_error;
 use crate::gateway::{ApiResult, Call, Response};
 use crate::voice::Voice;
-use crate::voice::edge::recording_file;
+use crate::voice::edge::{recording_file, recording_mp3};
 use crate::voice::recordings::{Recording, Status};
 
 /// The file, or the part that is asked for (RFC 9110 §14.2; a single range).
@@ -15,21 +16,40 @@ pub(super) async fn wav(voice: &Voice, call: &Call, recording: &Recording) -> Ap
         return Err(call.request.not_found());
     }
     let content = recording_file(voice.shared(), recording).await.map_err(store_error)?;
+    Ok(part(call, content, "audio/x-wav"))
+}
+
+/// There is nothing here that makes MP3.
+const NO_ENCODER: &str = "MP3 is made by the program lame, which is not installed here: ask for \
+                          .wav instead of .mp3";
+
+/// The same as MP3, made when it is first asked for.
+pub(super) async fn mp3(voice: &Voice, call: &Call, recording: &Recording) -> ApiResult {
+    if recording.status != Status::Completed {
+        return Err(call.request.not_found());
+    }
+    let content = recording_mp3(voice.shared(), recording).await?;
+    let content = content.ok_or_else(|| ApiError::new(code::NOT_FOUND, NO_ENCODER))?;
+    Ok(part(call, content, "audio/mpeg"))
+}
+
+/// A file, or the part of it that is asked for.
+fn part(call: &Call, content: Bytes, kind: &'static str) -> Response {
     let whole = content.len();
     let range = call.request.header("range").map(|text| range(text, whole));
     let response = match range {
-        None | Some(Asked::All) => Response::bytes(StatusCode::OK, "audio/x-wav", content),
+        None | Some(Asked::All) => Response::bytes(StatusCode::OK, kind, content),
         Some(Asked::Part(from, to)) => {
             let part = content.slice(from..to);
-            Response::bytes(StatusCode::PARTIAL_CONTENT, "audio/x-wav", part)
+            Response::bytes(StatusCode::PARTIAL_CONTENT, kind, part)
                 .with("content-range", format!("bytes {from}-{}/{whole}", to - 1))
         }
         Some(Asked::Beyond) => {
-            Response::bytes(StatusCode::RANGE_NOT_SATISFIABLE, "audio/x-wav", Bytes::new())
+            Response::bytes(StatusCode::RANGE_NOT_SATISFIABLE, kind, Bytes::new())
                 .with("content-range", format!("bytes */{whole}"))
         }
     };
-    Ok(response.with("accept-ranges", "bytes").with("cache-control", "private, max-age=3600"))
+    response.with("accept-ranges", "bytes").with("cache-control", "private, max-age=3600")
 }
 
 /// What a `Range` asks for.

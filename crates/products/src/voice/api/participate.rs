@@ -7,18 +7,20 @@ use base::{ApiError, Params, code};
 
 use crate::accounts::{Kind, store_error};
 use crate::gateway::{ApiResult, Call, Response};
-use crate::voice::Voice;
-use crate::voice::api::calls::{callback_of, given, hook_of, record_plan, seconds, sip_auth};
+use crate::voice::api::calls::{
+    UNSERVED, callback_of, given, hook_of, record_plan, refuse, seconds, sip_auth,
+};
 use crate::voice::api::conferences::{BAD_URL, WRONG_STATE};
 use crate::voice::api::participants::{coached, flag};
 use crate::voice::api::view;
-use crate::voice::conferences::{self, Conference, Seated, Status};
+use crate::voice::conferences::{self, Callback, Conference, Seated, Status};
 use crate::voice::edge::Told;
 use crate::voice::engine::Participant;
 use crate::voice::model::{Direction, Plan};
 use crate::voice::rules;
 use crate::voice::store::conferences as sql;
 use crate::voice::work::Draft;
+use crate::voice::{Voice, escaped};
 
 /// Characters of a conference's name, and of a label, at most.
 const NAME_MAX: usize = 128;
@@ -41,7 +43,12 @@ pub(super) async fn create(voice: Arc<Voice>, call: Call) -> ApiResult {
     }
     let form = &call.request.form;
     let to = rules::callee(form.get("To").unwrap_or_default())?;
-    let from = rules::caller(form.get("From").unwrap_or_default(), &to)?;
+    let from = given(form, "CallerId").or(form.get("From")).unwrap_or_default();
+    let from = rules::caller(from, &to)?;
+    refuse(form, UNSERVED)?;
+    refuse(form, &["AmdStatusCallback", "AmdStatusCallbackMethod"])?;
+    // Participants come in when they answer: nothing is heard of them before.
+    flag(form, "EarlyMedia")?;
     let attributes = attributes(form)?;
     let record = match flag(form, "Record")? {
         Some(true) => Some(record_plan(form, "trim-silence")?),
@@ -54,6 +61,7 @@ pub(super) async fn create(voice: Arc<Voice>, call: Call) -> ApiResult {
         sip_auth: sip_auth(form)?,
         caller_name: given(form, "CallerDisplayName").map(str::to_owned),
         reason: given(form, "CallReason").map(|text| text.chars().take(50).collect()),
+        label: label(form)?,
         ..Plan::default()
     };
     let callback = callback_of(form)?;
@@ -96,9 +104,10 @@ async fn promised(voice: &Voice, call: &Call) -> Result<Conference, ApiError> {
         return Err(ApiError::new(code::BAD_REQUEST, text));
     }
     let node = Arc::clone(&voice.shared().context.node);
+    let callback = conference_callback(&call.request.form)?;
     let unit = move |tx: &mut Tx<'_>| match name.parse() {
         Ok(sid) => sql::find(tx, account, sid),
-        Err(_) => conferences::promise(tx, &node, account, &name).map(Some),
+        Err(_) => conferences::promise(tx, &node, account, &name, callback.as_ref()).map(Some),
     };
     let found = voice.shared().store.write::<_, StoreError, _>(unit).await;
     let found = found.map_err(store_error)?.ok_or_else(|| call.request.not_found())?;
@@ -107,6 +116,18 @@ async fn promised(voice: &Voice, call: &Call) -> Result<Conference, ApiError> {
         return Err(ApiError::new(WRONG_STATE, text));
     }
     Ok(found)
+}
+
+/// Where a conference is told of that is made for its first participant.
+fn conference_callback(form: &Params) -> Result<Option<Callback>, ApiError> {
+    let (url, method) = ("ConferenceStatusCallback", "ConferenceStatusCallbackMethod");
+    let Some(hook) = hook_of(form, url, method, BAD_URL)? else { return Ok(None) };
+    let named = form.get_all("ConferenceStatusCallbackEvent").flat_map(str::split_whitespace);
+    let mut events: Vec<String> = named.map(str::to_owned).collect();
+    if events.is_empty() {
+        events = ["start", "end"].map(str::to_owned).to_vec();
+    }
+    Ok(Some(Callback { hook, events }))
 }
 
 fn participant_of(form: &Params) -> Result<Participant, ApiError> {
@@ -176,12 +197,18 @@ fn attributes(form: &Params) -> Result<Attributes, ApiError> {
 
 /// Addresses: parameter, its method, attribute, its method, events and what they are by default.
 fn hooks(form: &Params, attributes: &mut Attributes) -> Result<(), ApiError> {
-    const HOOKS: [[&str; 3]; 3] = [
-        ["WaitUrl", "WaitMethod", ""],
-        ["ConferenceStatusCallback", "ConferenceStatusCallbackMethod", "start end"],
+    const HOOKS: [[&str; 4]; 3] = [
+        ["WaitUrl", "WaitMethod", "", ""],
+        [
+            "ConferenceStatusCallback",
+            "ConferenceStatusCallbackMethod",
+            "ConferenceStatusCallbackEvent",
+            "start end",
+        ],
         [
             "ConferenceRecordingStatusCallback",
             "ConferenceRecordingStatusCallbackMethod",
+            "ConferenceRecordingStatusCallbackEvent",
             "completed",
         ],
     ];
@@ -194,15 +221,15 @@ fn hooks(form: &Params, attributes: &mut Attributes) -> Result<(), ApiError> {
             "recordingStatusCallbackEvent",
         ],
     ];
-    for ([url, method, events], [to, to_method, to_events]) in HOOKS.into_iter().zip(ATTRIBUTES) {
+    let hooks = HOOKS.into_iter().zip(ATTRIBUTES);
+    for ([url, method, parameter, events], [to, to_method, to_events]) in hooks {
         let Some(hook) = hook_of(form, url, method, BAD_URL)? else { continue };
         attributes.push((to, hook.url));
         attributes.push((to_method, if hook.get { "GET" } else { "POST" }.to_owned()));
         if to_events.is_empty() {
             continue;
         }
-        let parameter = format!("{url}Event");
-        let asked: Vec<&str> = form.get_all(&parameter).collect();
+        let asked: Vec<&str> = form.get_all(parameter).collect();
         let asked = if asked.is_empty() { events.to_owned() } else { asked.join(" ") };
         attributes.push((to_events, asked));
     }
@@ -215,22 +242,6 @@ fn document(name: &str, attributes: &Attributes) -> String {
         attributes.iter().map(|(name, value)| format!(" {name}=\"{}\"", escaped(value))).collect();
     let name = escaped(name);
     format!("<Response><Dial><Conference{attributes}>{name}</Conference></Dial></Response>")
-}
-
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // XML has no way to write other control characters.
-            control if control.is_control() => escaped.push(' '),
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use ::store::{StoreError, Tx};
-use base::{AccountSid, ApiError, CallSid, ConferenceSid, Params, RecordingSid, code};
+use base::{ApiError, CallSid, ConferenceSid, Params, RecordingSid, code};
 use http::Method;
 
 use crate::accounts::{Permission, Verb, store_error};
@@ -160,10 +160,7 @@ async fn fetch(voice: Arc<Voice>, call: Call) -> ApiResult {
             Ok(Response::ok(&shown(&recording, scope, root)))
         }
         None | Some("wav") => media::wav(&voice, &call, &recording).await,
-        Some("mp3") => {
-            let text = "Recordings are kept and served as WAV here: ask for .wav instead of .mp3";
-            Err(ApiError::new(code::NOT_FOUND, text))
-        }
+        Some("mp3") => media::mp3(&voice, &call, &recording).await,
         Some(_) => Err(call.request.not_found()),
     }
 }
@@ -302,18 +299,18 @@ async fn delete(voice: Arc<Voice>, call: Call) -> ApiResult {
     let shared = voice.shared();
     if recording.status != Status::Deleted {
         recording.status = Status::Deleted;
-        let blob = file_of(recording.account, recording.sid)?;
+        let files = ["recording.wav", "recording.mp3"];
+        let of = |name| recording_blob(recording.account, recording.sid, name).map_err(store_error);
+        let blobs = files.into_iter().map(of).collect::<Result<Vec<_>, _>>()?;
         let gone = recording.clone();
         let unit = move |tx: &mut Tx<'_>| recordings::delete(tx, &gone);
         shared.store.write::<_, StoreError, _>(unit).await.map_err(store_error)?;
-        shared.blobs.delete(&blob).await.map_err(store_error)?;
+        for blob in blobs {
+            shared.blobs.delete(&blob).await.map_err(store_error)?;
+        }
     }
     Ok(Response::deleted())
 }
 
 /// A resource can't be deleted before it is complete.
 const UNFINISHED: u32 = 20009;
-
-fn file_of(account: AccountSid, sid: RecordingSid) -> Result<::store::BlobKey, ApiError> {
-    recording_blob(account, sid, "recording.wav").map_err(store_error)
-}

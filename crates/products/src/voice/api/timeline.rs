@@ -1,5 +1,5 @@
-//! The story of one call: its events and every request about it, in the order of time; and the
-//! numbers of its media.
+//! The story of one call: its events, its SIP messages and every request about it with what was
+//! answered, in the order of time; and the numbers of its media.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use crate::gateway::{ApiResult, Call, Response, Routes};
 use crate::voice::Voice;
 use crate::voice::model::{CallKey, CallRecord};
 use crate::voice::store;
-use crate::webhooks::api::try_step;
-use crate::webhooks::store as webhooks;
+use crate::webhooks::api::{opened, request_of, try_step};
+use crate::webhooks::store::{self as webhooks, Tried};
 
 const ONE: &str = "/trunkline/v1/Calls/{Sid}/Timeline";
 
@@ -41,12 +41,22 @@ async fn show(voice: Arc<Voice>, call: Call) -> ApiResult {
     let found = read.await.map_err(store_error)?;
     let (record, events, deliveries, tries, quality) =
         found.ok_or_else(|| call.request.not_found())?;
+    let master = Arc::clone(&voice.shared().master);
     let mut steps: Vec<(Instant, Value)> =
         events.iter().map(|event| (event.at, step_of(event, &record))).collect();
     for delivery in &deliveries {
         let made = webhooks::tries_of(delivery, &tries);
-        steps.extend(made.into_iter().map(|tried| (tried.started_at, try_step(delivery, tried))));
+        let step = |tried: &Tried| {
+            let mut step = try_step(delivery, tried);
+            step["request"] = request_of(delivery, &master).into();
+            let answer = tried.answer.as_deref().and_then(|it| opened(delivery, it, &master));
+            step["answer"] = answer.into();
+            (tried.started_at, step)
+        };
+        steps.extend(made.into_iter().map(step));
     }
+    let messages = voice.shared().ladder.of(sid);
+    steps.extend(messages.iter().map(|message| (message.at, message.view())));
     // Steps of the same instant keep their order: an event comes before what it causes.
     steps.sort_by_key(|(at, _)| *at);
     let steps: Vec<Value> = steps.into_iter().map(|(_, step)| step).collect();

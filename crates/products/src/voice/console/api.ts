@@ -28,6 +28,45 @@ export interface Recording {
   date_created: string
 }
 
+/** The loudest samples of a recording, for its picture: from 0 to 32,767, a list for each channel. */
+export interface Peaks {
+  duration_ms: number
+  channels: number[][]
+}
+
+/** The numbers of a leg's media, once it has ended. */
+export interface Quality {
+  packets_received: number
+  packets_sent: number
+  packets_lost: number
+  packets_late: number
+  packets_lost_remote: number
+  jitter_ms: number
+  jitter_max_ms: number
+  round_trip_ms: number | null
+  mos: number
+}
+
+/** A SIP message, without its body. */
+export interface SipStep {
+  at: string
+  kind: 'sip'
+  name: string
+  direction: 'sent' | 'received'
+  transport: string
+  peer: string
+  first_line: string
+  headers: [string, string][]
+  body_octets: number
+}
+
+/** What happened to a call. */
+export interface Story {
+  steps: Step[]
+  messages: SipStep[]
+  quality: Quality | null
+}
+
 /** A call of a simulated phone. `in`: the phone was called. */
 export interface PhoneCall {
   id: number
@@ -68,13 +107,21 @@ export const children = (sid: string) => calls({ ParentCallSid: sid })
 /** Ends a call, whatever its state. */
 export const end = (sid: string) => post<Call>(`${account()}/Calls/${sid}.json`, { Status: 'completed' })
 
-export async function steps(sid: string): Promise<Step[]> {
-  return (await read<{ steps: Step[] }>(`/trunkline/v1/Calls/${sid}/Timeline`)).steps
+export async function story(sid: string): Promise<Story> {
+  const path = `/trunkline/v1/Calls/${sid}/Timeline`
+  const { steps, quality } = await read<{ steps: (Step | SipStep)[]; quality: Quality | null }>(path)
+  return {
+    steps: steps.filter((step) => step.kind !== 'sip'),
+    messages: steps.filter((step) => step.kind === 'sip'),
+    quality,
+  }
 }
 
 export async function recordings(sid: string): Promise<Recording[]> {
   return (await read<{ recordings: Recording[] }>(`${account()}/Calls/${sid}/Recordings.json`)).recordings
 }
+
+export const peaks = (sid: string) => read<Peaks>(`/trunkline/v1/Recordings/${sid}/Peaks`)
 
 export const recordingFile = (sid: string) => `${account()}/Recordings/${sid}.wav`
 

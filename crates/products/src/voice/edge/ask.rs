@@ -6,6 +6,7 @@ use twiml::voice::{self, Id};
 
 use crate::messaging::model::{Direction, Draft, Idempotency};
 use crate::messaging::rules::VALIDITY_MAX_S;
+use crate::voice::caller_ids::ADDRESS;
 use crate::voice::edge::{Edge, Shared};
 use crate::voice::engine::{Fetching, Input};
 use crate::voice::model::{CallKey, Hook};
@@ -59,6 +60,9 @@ impl Edge {
         form: Form,
         more: voice::Params,
     ) {
+        if hook.url == ADDRESS {
+            return self.ask_code(call, fetching, &more);
+        }
         let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
         tokio::spawn(async move {
             let result = ask(&shared, call, &hook, &form, &more).await;

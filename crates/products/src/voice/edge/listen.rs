@@ -1,11 +1,12 @@
 //! Speech of callers: heard on threads of its own, understood with the hints of the document.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant as Monotonic};
 
 use base::CallSid;
-use speech::recognition::{self, PocketSphinx};
-use speech::{Listening, Recognizer as _};
+use speech::Listening;
+use speech::recognition::{RecognitionError, Session};
+use tokio::runtime::Handle;
 use twiml::voice::{Heard, Id, Listen, SpeechTimeout};
 
 use crate::voice::edge::{Desk, Edge};
@@ -25,9 +26,13 @@ impl Edge {
     pub(super) fn listen(&mut self, call: CallSid, id: Id, listen: Listen, tap: media::TapId) {
         let (sender, audio) = mpsc::channel();
         self.ears.insert(tap, Ear(sender));
-        let desk = self.desk.clone();
+        let (desk, elsewhere) = (self.desk.clone(), Arc::clone(&self.shared.voices.elsewhere));
+        let handle = Handle::current();
         let thread = std::thread::Builder::new().name("listener".to_owned());
-        let heard = thread.spawn(move || hear(&desk, call, id, &listen, &audio));
+        let heard = thread.spawn(move || {
+            let begin = |listening: &Listening| elsewhere.listen(listening, &handle);
+            hear(&desk, (call, id), &listen, begin, &audio);
+        });
         if let Err(error) = heard {
             tracing::error!(%error, "no thread to listen on");
             self.ears.remove(&tap);
@@ -44,15 +49,20 @@ impl Edge {
 }
 
 /// Listens until the caller has said something, or is listened to no more.
-fn hear(desk: &Desk, call: CallSid, id: Id, listen: &Listen, audio: &mpsc::Receiver<Vec<i16>>) {
+fn hear(
+    desk: &Desk,
+    (call, id): (CallSid, Id),
+    listen: &Listen,
+    begin: impl Fn(&Listening) -> Result<Box<dyn Session>, RecognitionError>,
+    audio: &mpsc::Receiver<Vec<i16>>,
+) {
     let tell = |heard| desk.input(Input::Heard { call, id, heard });
-    let engine = PocketSphinx::open(&recognition::Settings::default());
     let listening = Listening {
         language: listen.language.clone(),
         hints: listen.hints.clone(),
         rate_hz: media::RATE,
     };
-    let mut session = match engine.and_then(|engine| engine.start(&listening)) {
+    let mut session = match begin(&listening) {
         Ok(session) => session,
         Err(error) => {
             tracing::warn!(%error, "speech can't be understood");

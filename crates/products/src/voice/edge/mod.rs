@@ -2,12 +2,18 @@
 //! speech, recordings.
 
 mod ask;
+mod caller_ids;
+mod engines;
+mod ladder;
 mod legs;
+mod lines;
 mod listen;
+mod onnet;
 pub mod pace;
-mod place;
+pub(in crate::voice) mod place;
 mod prompts;
 mod recordings;
+mod registrar;
 pub mod rooms;
 mod screen;
 mod settings;
@@ -21,13 +27,14 @@ use ::store::{Batch, Blobs, Store, StoreError, Tx};
 use base::{AccountSid, CallSid, ConferenceSid, Instant, MasterKey};
 use machine::Machine as _;
 use net::media::Media;
-use net::sip::SipHandle;
+use net::sip::{SipHandle, Watch};
 use net::{Client, Clock};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::accounts::Accounts;
 use crate::messaging::Messaging;
+use crate::voice::caller_ids::Validations;
 use crate::voice::engine::{Config, Engine, Input, Order, Output};
 use crate::voice::model::{CallRecord, Plan, Quality};
 use crate::voice::phones::Phones;
@@ -36,10 +43,13 @@ use crate::voice::work::{self, Context};
 use crate::webhooks::alerts::{self, NewAlert};
 use crate::webhooks::ask::Asker;
 
+pub use ladder::Ladder;
 pub(in crate::voice) use legs::Legs;
+pub use lines::{Line, Lines, Registration};
 pub use prompts::Voices;
 pub(in crate::voice) use prompts::fetched;
-pub use recordings::{blob as recording_blob, file as recording_file};
+pub use recordings::{blob as recording_blob, file as recording_file, mp3 as recording_mp3};
+pub use registrar::Bindings;
 pub use settings::{SETTINGS, Settings};
 
 /// How often it is noted that calls live.
@@ -73,8 +83,18 @@ pub struct Shared {
     pub public_url: Arc<str>,
     /// Whether this is `dev`.
     pub dev: bool,
+    /// Calls that never leave.
+    pub door: Arc<onnet::Door>,
+    /// SIP messages of calls.
+    pub ladder: Arc<Ladder>,
+    /// Calls that prove numbers.
+    pub validations: Validations,
     /// The handsets of `dev`.
     pub phones: Option<Arc<Phones>>,
+    /// Where registered phones are.
+    pub bindings: Bindings,
+    /// How the carriers' ends stand.
+    pub carriers: Lines,
 }
 
 /// What the task is told besides the engine's inputs.
@@ -90,6 +110,8 @@ pub enum Told {
     Settle(oneshot::Sender<()>),
     /// A conference was made for a call that was not made after all.
     Unpromised(AccountSid, ConferenceSid),
+    /// It was found out how a queued call reaches its far end, or that it does not.
+    Reached(Box<CallRecord>, Box<Plan>, Result<place::Way, base::ApiError>),
     /// The program ends: end every call, and tell when that is done and on disk.
     Stop(oneshot::Sender<()>),
 }
@@ -134,7 +156,7 @@ pub struct Edge {
     stepping: Batch<Change, ()>,
     writing: Batch<rooms::Write, ()>,
     /// Calls that were made to join a conference.
-    promises: BTreeMap<CallSid, (AccountSid, ConferenceSid)>,
+    promises: BTreeMap<CallSid, rooms::Promise>,
     pace: pace::Pace,
     gateways: Vec<sip::GatewayId>,
     handsets: Option<sip::Uri>,
@@ -202,6 +224,12 @@ pub async fn run(shared: Arc<Shared>, desk: Desk, Mailbox(mut mailbox): Mailbox,
     }
 }
 
+/// Keeps SIP messages, where they are kept.
+fn watch(shared: &Arc<Shared>) -> Option<Watch> {
+    let (ladder, clock) = (Arc::clone(&shared.ladder), Arc::clone(&shared.clock));
+    shared.settings.trace.then(|| Watch(Arc::new(move |seen| ladder.keep(clock.now(), &seen))))
+}
+
 /// Plugs in the handsets of `dev`: where they listen.
 async fn plug(
     shared: &Shared,
@@ -233,12 +261,20 @@ impl Edge {
         let settings = &shared.settings;
         let media = Media::start(settings.media())?;
         let told = desk.clone();
+        let (registrar, registering) = unbounded_channel();
         let tell = Box::new(move |events: Vec<sip::Event>| {
-            events.into_iter().for_each(|event| told.input(Input::Sip(event)));
+            for event in events {
+                if registrar::is_ours(&event) {
+                    // Without the task the program ends.
+                    let _ = registrar.send(event);
+                } else {
+                    told.input(Input::Sip(event));
+                }
+            }
         });
-        let (gateways, dev) = (settings.gateways.clone(), shared.dev);
+        let dev = shared.dev;
         let sip = SipHandle::start(
-            settings.setup(),
+            settings.setup(watch(&shared)),
             seed,
             |config| {
                 config.strangers = sip::config::Strangers::Admit;
@@ -250,8 +286,18 @@ impl Edge {
             tell,
         )
         .await?;
-        let ids = gateways.iter().map(|gateway| gateway.id).collect();
-        sip.send(sip::Command::Gateways(gateways));
+        let ids = settings.gateways().map(|gateway| gateway.id).collect();
+        shared
+            .carriers
+            .begin(settings.carriers.iter().map(|it| (&it.gateway, it.register.is_some())));
+        sip.send(sip::Command::Gateways(settings.gateways().cloned().collect()));
+        for wanted in settings.registrations() {
+            sip.send(sip::Command::Register(Box::new(wanted)));
+        }
+        if let Err(error) = registrar::restore(&shared, &sip).await {
+            tracing::error!(%error, "phones that were registered are not known any more");
+        }
+        tokio::spawn(registrar::run(Arc::clone(&shared), sip.clone(), registering));
         for listener in sip.listeners() {
             let name = listener.transport.as_str();
             tracing::info!("SIP by {name} on {}", listener.bound);
@@ -323,6 +369,7 @@ impl Edge {
             }
             Told::Settle(settled) => self.settle(settled),
             Told::Unpromised(account, conference) => self.unpromised(account, conference),
+            Told::Reached(record, plan, way) => self.reached(*record, *plan, way),
             Told::Stop(stopped) => {
                 let now = self.shared.clock.now();
                 self.engine.handle(now, Input::Stop);
@@ -381,10 +428,11 @@ impl Edge {
                 self.name_queue(call, ticket, name, make);
             }
             Output::Member(member) => self.write(rooms::Write::Member(member)),
-            Output::Conference(news) => self.write(rooms::Write::Conference(news)),
+            Output::Conference(news) => self.conferenced(news),
             Output::Gone(call) => {
                 self.pace.gone(call);
                 self.promise_over(call);
+                self.shared.door.forget(call);
             }
         }
     }

@@ -16,22 +16,38 @@ pub struct Pace {
     waiting: BTreeMap<AccountSid, VecDeque<(CallRecord, Plan)>>,
     next_at: BTreeMap<AccountSid, Instant>,
     live: BTreeMap<AccountSid, BTreeSet<CallSid>>,
+    /// Calls that do not wait for their turn yet.
+    later: BTreeMap<(Instant, CallSid), (CallRecord, Plan)>,
 }
 
 impl Pace {
     /// So many calls a second and at once, for each account; 0 means no limit.
     pub fn new(rate: u32, limit: u32) -> Self {
         let (waiting, next_at, live) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Self { rate, limit, waiting, next_at, live }
+        Self { rate, limit, waiting, next_at, live, later: BTreeMap::new() }
     }
 
-    /// A call waits.
+    /// A call waits, after its delay.
     pub fn queue(&mut self, record: CallRecord, plan: Plan) {
+        if plan.delay_s > 0 {
+            let at = record.created_at + Duration::from_secs(u64::from(plan.delay_s));
+            self.later.insert((at, record.key.sid), (record, plan));
+            return;
+        }
+        self.turn(record, plan);
+    }
+
+    /// A call waits for its turn.
+    fn turn(&mut self, record: CallRecord, plan: Plan) {
         self.waiting.entry(record.key.account).or_default().push_back((record, plan));
     }
 
     /// A waiting call is called back; it is answered when it was there.
     pub fn remove(&mut self, call: CallSid) -> Option<CallRecord> {
+        let late = self.later.keys().copied().find(|(_, sid)| *sid == call);
+        if let Some((record, _)) = late.and_then(|key| self.later.remove(&key)) {
+            return Some(record);
+        }
         self.waiting.values_mut().find_map(|queue| {
             let at = queue.iter().position(|(record, _)| record.key.sid == call)?;
             queue.remove(at).map(|(record, _)| record)
@@ -45,6 +61,10 @@ impl Pace {
 
     /// The next call whose turn it is.
     pub fn next(&mut self, now: Instant) -> Option<(CallRecord, Plan)> {
+        while let Some(entry) = self.later.first_entry().filter(|entry| entry.key().0 <= now) {
+            let (record, plan) = entry.remove();
+            self.turn(record, plan);
+        }
         let due = |account: &AccountSid| {
             self.next_at.get(account).is_none_or(|at| *at <= now) && self.has_room(*account)
         };
@@ -74,7 +94,8 @@ impl Pace {
     /// When the next call is due, as far as time alone decides.
     pub fn wake_at(&self) -> Option<Instant> {
         let waiting = self.waiting.keys().filter(|account| self.has_room(**account));
-        waiting.filter_map(|account| self.next_at.get(account).copied()).min()
+        let turns = waiting.filter_map(|account| self.next_at.get(account).copied());
+        turns.chain(self.later.keys().next().map(|(at, _)| *at)).min()
     }
 }
 
@@ -136,5 +157,24 @@ mod tests {
         assert_eq!(placed(&mut pace, much_later), None, "two at once");
         pace.gone(CallSid::from_bytes([1; 16]));
         assert_eq!(placed(&mut pace, much_later), Some(3));
+    }
+
+    #[test]
+    fn a_call_with_a_delay_waits_and_can_be_called_back() {
+        let mut pace = Pace::new(0, 0);
+        let late = |sid| {
+            let record = CallRecord { created_at: Instant::from_secs(10), ..call(1, sid) };
+            (record, Plan { delay_s: 5, ..Plan::default() })
+        };
+        for sid in [1, 2] {
+            let (record, plan) = late(sid);
+            pace.queue(record, plan);
+        }
+        assert!(pace.next(Instant::from_secs(14)).is_none());
+        assert_eq!(pace.wake_at(), Some(Instant::from_secs(15)));
+        assert!(pace.remove(CallSid::from_bytes([1; 16])).is_some());
+        let placed = pace.next(Instant::from_secs(15)).expect("its delay is over");
+        assert_eq!(placed.0.key.sid, CallSid::from_bytes([2; 16]));
+        assert!(pace.next(Instant::from_secs(99)).is_none() && pace.wake_at().is_none());
     }
 }

@@ -3,23 +3,83 @@
 use std::sync::Arc;
 
 use base::{ApiError, Secret};
+use ring::rand::{SecureRandom as _, SystemRandom};
 use sip::digest::Credentials;
 use sip::message::Address;
 
-use crate::voice::edge::{Edge, Shared};
+use crate::voice::domains;
+use crate::voice::edge::onnet::Home;
+use crate::voice::edge::{Edge, Ladder, Shared, Told};
 use crate::voice::engine::{Input, Placing, SID_FIELD, Ticket};
 use crate::voice::model::{CallRecord, Plan, Status};
-use crate::voice::rules::{self, Callee};
+use crate::voice::rules::{self, Callee, NOT_REGISTERED, sip_code};
 use crate::voice::store::Change;
 use crate::voice::work::{self, Draft};
 
 /// Nobody can be reached under the address.
 const UNREACHABLE: u32 = 21214;
 
+/// A domain of this installation that is another account's can't be dialled.
+const NOT_OUR_DOMAIN: u32 = 13255;
+
+/// How a call reaches its far end.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// As its address says.
+    Address,
+    /// By the phones that are registered under it.
+    Phones {
+        /// The name of their domain.
+        domain: String,
+        /// Where they are, the preferred one first; never empty.
+        bindings: Vec<sip::Binding>,
+    },
+}
+
+/// Finds out how an address is reached: one of a SIP domain of ours is a registered phone.
+async fn way(shared: &Shared, record: &CallRecord) -> Result<Way, ApiError> {
+    let Ok(uri) = sip::Uri::parse(&record.to) else { return Ok(Way::Address) };
+    if !record.to.starts_with("sip") {
+        return Ok(Way::Address);
+    }
+    let host = uri.host.clone();
+    let domain = shared.store.read(move |reader| domains::named(reader, &host)).await;
+    let Some(domain) = domain.map_err(crate::accounts::store_error)? else {
+        return Ok(Way::Address);
+    };
+    let host = domain.text("DomainName");
+    if domain.account != record.key.account {
+        let text = format!("{host} is another account's domain: its phones can't be dialled");
+        return Err(ApiError::new(NOT_OUR_DOMAIN, text));
+    }
+    let aor = sip::Uri::sip(uri.user().as_deref(), &uri.host, None).to_string();
+    let mut bindings = shared.bindings.of(&aor, domain.sid);
+    if domain.flag("Secure") {
+        bindings.retain(|binding| binding.hop.transport == sip::io::Transport::Tls);
+    }
+    if bindings.is_empty() {
+        return Err(ApiError::new(NOT_REGISTERED, "No phone is registered under this address"));
+    }
+    Ok(Way::Phones { domain: host.to_owned(), bindings })
+}
+
 impl Edge {
-    /// Places a call that was queued.
+    /// Places a call that was queued, once it is known how.
     pub(super) fn place_queued(&mut self, record: CallRecord, plan: Plan) {
-        match self.invite(&record, &plan, Vec::new()) {
+        if !record.to.starts_with("sip") {
+            return self.reached(record, plan, Ok(Way::Address));
+        }
+        let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
+        tokio::spawn(async move {
+            let way = way(&shared, &record).await;
+            desk.tell(Told::Reached(Box::new(record), Box::new(plan), way));
+        });
+    }
+
+    /// It is known how a queued call reaches its far end, or that it does not.
+    pub(super) fn reached(&mut self, record: CallRecord, plan: Plan, way: Result<Way, ApiError>) {
+        let inviter = self.inviter();
+        match way.and_then(|way| inviter.invite(&record, &plan, Vec::new(), &way)) {
             Ok(invite) => {
                 let placing = Box::new(Placing { record, plan, invite });
                 self.desk.input(Input::Place(placing));
@@ -36,7 +96,7 @@ impl Edge {
         self.problem(record.key, &problem, String::new());
         let at = self.shared.clock.now();
         let (key, status) = (record.key, Status::Failed);
-        self.step(Change { key, status, at, sip_code: 0, price: None });
+        self.step(Change { key, status, at, sip_code: sip_code(error), price: None });
         self.pace.gone(record.key.sid);
         self.promise_over(record.key.sid);
     }
@@ -72,17 +132,10 @@ impl Edge {
         Inviter {
             gateways: self.gateways.clone(),
             handsets: self.handsets.clone(),
+            home: Home::of(&self.shared, self.sip.listeners()),
+            ladder: Arc::clone(&self.shared.ladder),
             domain: domain.unwrap_or_else(|| "localhost".to_owned()),
         }
-    }
-
-    fn invite(
-        &self,
-        record: &CallRecord,
-        plan: &Plan,
-        headers: Vec<(String, String)>,
-    ) -> Result<sip::Invite, ApiError> {
-        self.inviter().invite(record, plan, headers)
     }
 }
 
@@ -92,15 +145,16 @@ async fn dialled(
     inviter: &Inviter,
     headers: Vec<(String, String)>,
 ) -> Result<Placing, ApiError> {
-    let (context, plan) = (Arc::clone(&shared.context), draft.plan.clone());
+    let context = Arc::clone(&shared.context);
     let written = shared.store.write(move |tx| work::accept(tx, &context, &draft)).await;
-    let record = written.map_err(crate::accounts::store_error)??;
-    match inviter.invite(&record, &plan, headers) {
+    let (record, plan) = written.map_err(crate::accounts::store_error)??;
+    let way = way(shared, &record).await;
+    match way.and_then(|way| inviter.invite(&record, &plan, headers, &way)) {
         Ok(invite) => Ok(Placing { record, plan, invite }),
         Err(error) => {
             let (at, context) = (shared.clock.now(), Arc::clone(&shared.context));
             let (key, status) = (record.key, Status::Failed);
-            let change = Change { key, status, at, sip_code: 0, price: None };
+            let change = Change { key, status, at, sip_code: sip_code(&error), price: None };
             let ended = shared.store.write(move |tx| work::step(tx, &context, &[change])).await;
             ended.map_err(crate::accounts::store_error)?;
             Err(error)
@@ -108,10 +162,19 @@ async fn dialled(
     }
 }
 
+/// A name that nobody used before, nor can guess: 32 hex digits.
+pub(super) fn random_name() -> String {
+    let mut random = [0; 16];
+    SystemRandom::new().fill(&mut random).expect("the operating system has randomness");
+    random.iter().map(|octet| format!("{octet:02x}")).collect()
+}
+
 /// Where calls can go.
 struct Inviter {
     gateways: Vec<sip::GatewayId>,
     handsets: Option<sip::Uri>,
+    home: Option<Home>,
+    ladder: Arc<Ladder>,
     domain: String,
 }
 
@@ -121,37 +184,28 @@ impl Inviter {
         record: &CallRecord,
         plan: &Plan,
         headers: Vec<(String, String)>,
+        way: &Way,
     ) -> Result<sip::Invite, ApiError> {
-        let unreachable = |text: &str| ApiError::new(UNREACHABLE, text);
-        let (target, gateways) = match rules::callee(&record.to)? {
-            Callee::Number(number) => match (&self.handsets, self.gateways.is_empty()) {
-                (_, false) => {
-                    let target = sip::Uri::sip(Some(number.as_str()), "gateway", None);
-                    (target, self.gateways.clone())
-                }
-                (Some(handsets), true) => {
-                    let mut target = handsets.clone();
-                    target.user = Some(number.to_string());
-                    (target, Vec::new())
-                }
-                (None, true) => {
-                    let text = "No carrier takes calls here: set TRUNKLINE_CARRIERS to sip:host";
-                    return Err(unreachable(text));
-                }
-            },
-            Callee::Sip(uri) => {
-                let target = sip::Uri::parse(&uri);
-                let target = target.map_err(|_| unreachable("The SIP address can't be read"))?;
-                (target, Vec::new())
-            }
-            Callee::Client(_) => {
-                return Err(unreachable("Clients can't be called on this installation yet"));
-            }
+        let home = self.home.as_ref().and_then(|home| home.target(record, plan));
+        let (target, gateways) = match &home {
+            Some((target, _)) => (target.clone(), Vec::new()),
+            None => self.target(record)?,
         };
-        let from = self.from(record, plan);
+        let host = match way {
+            Way::Address => &self.domain,
+            Way::Phones { domain, .. } => domain,
+        };
+        let from = from(record, plan, host);
         let mut invite = sip::Invite::new(sip::LegId(0), target, from, None);
         invite.gateways = gateways;
         invite.headers = headers;
+        invite.headers.extend(home.map(|(_, field)| field));
+        let dialog = random_name();
+        self.ladder.name(record.key.sid, &dialog);
+        invite.call_id = Some(dialog);
+        if let Way::Phones { bindings, .. } = way {
+            ring(&mut invite, bindings);
+        }
         if invite.gateways.is_empty() {
             // Carriers have no use for it.
             invite.headers.push((SID_FIELD.to_owned(), record.key.sid.to_string()));
@@ -166,14 +220,63 @@ impl Inviter {
         Ok(invite)
     }
 
-    /// Who calls, as the called party sees it.
-    fn from(&self, record: &CallRecord, plan: &Plan) -> Address {
-        let uri = match sip::Uri::parse(&record.from) {
-            Ok(uri) if record.from.starts_with("sip") => uri,
-            _ => sip::Uri::sip(Some(&record.from), &self.domain, None),
-        };
-        let mut from = Address::new(uri);
-        from.display.clone_from(&plan.caller_name);
-        from
+    /// Where a call goes that leaves, and by which carriers.
+    fn target(&self, record: &CallRecord) -> Result<(sip::Uri, Vec<sip::GatewayId>), ApiError> {
+        let unreachable = |text: &str| ApiError::new(UNREACHABLE, text);
+        Ok(match rules::callee(&record.to)? {
+            Callee::Number(number) => self.to_number(&number)?,
+            Callee::Sip(uri) => {
+                let target = sip::Uri::parse(&uri);
+                let target = target.map_err(|_| unreachable("The SIP address can't be read"))?;
+                (target, Vec::new())
+            }
+            Callee::Client(_) => {
+                return Err(unreachable("Clients can't be called on this installation yet"));
+            }
+            Callee::Application(_) => {
+                return Err(unreachable("Applications are reached by UDP or TCP of our own"));
+            }
+        })
     }
+
+    /// The carriers, or in `dev` without one a handset.
+    fn to_number(&self, number: &base::E164) -> Result<(sip::Uri, Vec<sip::GatewayId>), ApiError> {
+        match (&self.handsets, self.gateways.is_empty()) {
+            (_, false) => {
+                let target = sip::Uri::sip(Some(number.as_str()), "gateway", None);
+                Ok((target, self.gateways.clone()))
+            }
+            (Some(handsets), true) => {
+                let mut target = handsets.clone();
+                target.user = Some(number.to_string());
+                Ok((target, Vec::new()))
+            }
+            (None, true) => {
+                let text = "No carrier takes calls here: set TRUNKLINE_CARRIERS to sip:host";
+                Err(ApiError::new(UNREACHABLE, text))
+            }
+        }
+    }
+}
+
+/// Turns a call to every phone that is bound.
+fn ring(invite: &mut sip::Invite, bindings: &[sip::Binding]) {
+    let Some((first, others)) = bindings.split_first() else { return };
+    let asked = std::mem::replace(&mut invite.target, first.contact.clone());
+    invite.target.headers = asked.headers.clone();
+    invite.to = Some(Address::new(sip::Uri::sip(asked.user().as_deref(), &asked.host, None)));
+    invite.hop = Some(first.hop.clone());
+    let place = |binding: &sip::Binding| (binding.contact.clone(), binding.hop.clone());
+    invite.others = others.iter().map(place).collect();
+}
+
+/// Who calls, as the called party sees it.
+fn from(record: &CallRecord, plan: &Plan, host: &str) -> Address {
+    let uri = match sip::Uri::parse(&record.from) {
+        Ok(uri) if record.from.starts_with("sip") => uri,
+        _ => sip::Uri::sip(Some(&record.from), host, None),
+    };
+    let mut from = Address::new(uri);
+    from.display.clone_from(&plan.caller_name);
+    from
 }

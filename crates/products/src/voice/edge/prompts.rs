@@ -12,6 +12,7 @@ use speech::{Node, Offline, Synthesizer, Utterance};
 use twiml::voice::{Say, Speech};
 use url::Url;
 
+use crate::voice::edge::engines::{Elsewhere, Engines};
 use crate::voice::edge::recordings::at_address;
 use crate::voice::edge::{Edge, Shared};
 use crate::voice::engine::{Input, Ticket};
@@ -34,6 +35,7 @@ const LIMITS: Limits = Limits {
 /// Speaks, and remembers what it said.
 pub struct Voices {
     engine: Arc<Offline>,
+    pub(super) elsewhere: Arc<Elsewhere>,
     kept: Mutex<Kept>,
 }
 
@@ -59,37 +61,70 @@ impl Kept {
 }
 
 impl Voices {
-    /// With what this machine has. Blocks for a moment.
-    pub fn new() -> Self {
+    /// With what this machine has, and engines elsewhere. Blocks for a moment.
+    pub fn new(engines: Engines) -> Self {
         let engine = Arc::new(Offline::new(&speech::Settings::detect()));
-        Self { engine, kept: Mutex::default() }
+        let elsewhere = Arc::new(Elsewhere::new(engines));
+        Self { engine, elsewhere, kept: Mutex::default() }
     }
 
     fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An utterance as a prompt.
+    /// The language that a voice speaks when it is asked for `language`; none when nothing here
+    /// speaks it, or nobody has the voice.
+    pub fn language(&self, voice: &str, language: &str) -> Option<String> {
+        self.engine.check(voice, language).ok()?;
+        speech::voice::wanted(voice, language).ok().map(|wanted| wanted.language)
+    }
+
+    /// An utterance as a prompt. What is spelled out is a code or a number of somebody's, and
+    /// hardly said twice: it is not kept.
     pub async fn speak(&self, utterance: Utterance) -> Result<Arc<Prompt>, (u32, String)> {
-        let key = speech::cache_key(&utterance, &*self.engine);
-        if let Some(prompt) = self.kept().get(&key) {
+        let spelled = utterance.nodes.iter().any(is_spelled);
+        let here = speech::cache_key(&utterance, &*self.engine);
+        // What another engine says is another prompt.
+        let there = self.elsewhere.identity().map(|identity| format!("{identity} {here}"));
+        let known = there.as_ref().unwrap_or(&here);
+        if let Some(prompt) = self.kept().get(known) {
             return Ok(prompt);
         }
-        let engine = Arc::clone(&self.engine);
-        let spoken = tokio::task::spawn_blocking(move || engine.speak(&utterance)).await;
-        let spoken = spoken.map_err(|error| (base::code::INTERNAL, error.to_string()))?;
+        let (spoken, key) = match (self.elsewhere.speak(&utterance).await, there) {
+            (Some(spoken), Some(there)) => (spoken, there),
+            _ => {
+                if let Some(prompt) = self.kept().get(&here) {
+                    return Ok(prompt);
+                }
+                let engine = Arc::clone(&self.engine);
+                let spoken = tokio::task::spawn_blocking(move || engine.speak(&utterance)).await;
+                (spoken.map_err(|error| (base::code::INTERNAL, error.to_string()))?, here)
+            }
+        };
         let spoken = spoken
             .map_err(|error| (error.code().unwrap_or(base::code::INTERNAL), error.to_string()))?;
         let samples = speech::resample(&spoken.samples, spoken.rate_hz, media::RATE);
         let prompt = Arc::new(Prompt::from_samples(&samples));
-        self.kept().put(key, &prompt);
+        if !spelled {
+            self.kept().put(key, &prompt);
+        }
         Ok(prompt)
     }
 }
 
-impl Default for Voices {
-    fn default() -> Self {
-        Self::new()
+/// Whether something in it is said digit by digit or letter by letter.
+fn is_spelled(node: &Node) -> bool {
+    match node {
+        Node::SayAs { interpret_as, .. } => {
+            matches!(&**interpret_as, "digits" | "characters" | "spell-out" | "verbatim")
+        }
+        Node::Prosody(_, nodes)
+        | Node::Emphasis(_, nodes)
+        | Node::Language(_, nodes)
+        | Node::Sentence(nodes)
+        | Node::Paragraph(nodes)
+        | Node::Word(nodes) => nodes.iter().any(is_spelled),
+        _ => false,
     }
 }
 

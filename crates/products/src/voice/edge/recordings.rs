@@ -4,11 +4,13 @@
 use std::sync::Arc;
 
 use ::store::{BlobKey, StoreError, Tx};
-use base::{AccountSid, ObjectKey, RecordingSid};
+use base::{AccountSid, ApiError, ObjectKey, RecordingSid};
 use bytes::Bytes;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use twiml::voice;
 
+use crate::accounts::store_error;
 use crate::voice::edge::{Edge, Shared};
 use crate::voice::engine::{Input, Recorded, RecordingSource};
 use crate::voice::model::RecordPlan;
@@ -171,6 +173,34 @@ pub async fn file(shared: &Shared, recording: &Recording) -> Result<Bytes, Store
     let key = ObjectKey::derive(&shared.master, &recording.salt);
     let opened = key.open(&sealed).map_err(|_| StoreError::Corrupt("a recording"))?;
     Ok(opened.into())
+}
+
+/// Encoders that run at once.
+static ENCODERS: Semaphore = Semaphore::const_new(2);
+
+/// A recording that is completed, as MP3: made when it is first asked for, and kept beside it.
+/// `None` where there is no encoder.
+pub async fn mp3(shared: &Shared, recording: &Recording) -> Result<Option<Bytes>, ApiError> {
+    let key = ObjectKey::derive(&shared.master, &recording.salt);
+    let kept = blob(recording.account, recording.sid, "recording.mp3").map_err(store_error)?;
+    if let Ok(sealed) = shared.blobs.get(&kept).await
+        && let Ok(opened) = key.open(&sealed)
+    {
+        return Ok(Some(opened.into()));
+    }
+    let Some(encoder) = speech::mp3::encoder() else { return Ok(None) };
+    let wav = file(shared, recording).await.map_err(store_error)?;
+    let _turn = ENCODERS.acquire().await.map_err(|_| ApiError::internal())?;
+    let channels = recording.channels;
+    let encode = move || speech::mp3::encode(&encoder, wav.to_vec(), channels);
+    let encoded = tokio::task::spawn_blocking(encode).await;
+    let encoded = encoded.map_err(|_| ApiError::internal())?.map_err(|error| {
+        tracing::warn!(%error, recording = %recording.sid, "MP3 could not be made");
+        ApiError::internal()
+    })?;
+    let sealed = key.seal(recordings::nonce(), &encoded);
+    shared.blobs.put(&kept, sealed.into()).await.map_err(store_error)?;
+    Ok(Some(encoded.into()))
 }
 
 /// The file behind an address of ours, if the account may hear it: its own documents need no

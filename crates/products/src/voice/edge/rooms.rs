@@ -10,11 +10,19 @@ use tokio::sync::oneshot;
 use crate::resource::Refusal;
 use crate::voice::conferences;
 use crate::voice::edge::Edge;
-use crate::voice::engine::{Conferenced, Input, Member, Ticket};
+use crate::voice::engine::{Conferenced, Input, Member, Step, Ticket};
 use crate::voice::model::{CallKey, Plan, Quality};
 use crate::voice::queues;
 use crate::voice::store;
 use crate::voice::work::Context;
+
+/// A call that was made to join a conference.
+pub(super) struct Promise {
+    account: AccountSid,
+    conference: ConferenceSid,
+    label: Option<String>,
+    joined: bool,
+}
 
 /// Something to be written.
 pub enum Write {
@@ -26,6 +34,8 @@ pub enum Write {
     Abandoned(AccountSid, ConferenceSid),
     /// The numbers of a call's media.
     Quality(CallKey, Quality),
+    /// A call that was to come into a conference, and its label there, did not.
+    AddFailed(CallKey, ConferenceSid, Option<String>),
     /// Nothing: whoever hands it in waits for what was handed in before.
     Nothing,
 }
@@ -38,6 +48,9 @@ pub fn write(tx: &mut Tx<'_>, context: &Context, writes: &[Write]) -> Result<(),
             Write::Conference(news) => conferences::follow(tx, context, news)?,
             Write::Abandoned(account, sid) => conferences::abandon(tx, *account, *sid)?,
             Write::Quality(call, quality) => store::set_quality(tx, *call, quality)?,
+            Write::AddFailed(call, sid, label) => {
+                conferences::add_failed(tx, context, *call, *sid, label.as_deref())?;
+            }
             Write::Nothing => {}
         }
     }
@@ -83,23 +96,46 @@ impl Edge {
         });
     }
 
-    /// A call that was made will join a conference.
+    /// A call that was made will join a conference, or ask for a code.
     pub(super) fn promised(&mut self, call: CallKey, plan: &Plan) {
+        if let Some(validation) = &plan.validation {
+            self.shared.validations.begin(call, validation.clone());
+        }
         if let Some(conference) = plan.conference {
-            self.promises.insert(call.sid, (call.account, conference));
+            let (label, joined) = (plan.label.clone(), false);
+            let promise = Promise { account: call.account, conference, label, joined };
+            self.promises.insert(call.sid, promise);
         }
     }
 
-    /// A call is over, and comes into no conference any more.
+    /// A call is over: it comes into no conference any more, and proves nothing.
     pub(super) fn promise_over(&mut self, call: CallSid) {
-        if let Some((account, conference)) = self.promises.remove(&call) {
+        if let Some((key, validation)) = self.shared.validations.over(call) {
+            self.code_unknown(key, validation);
+        }
+        if let Some(promise) = self.promises.remove(&call) {
+            let Promise { account, conference, label, joined } = promise;
+            if !joined {
+                let key = CallKey { account, sid: call };
+                self.write(Write::AddFailed(key, conference, label));
+            }
             self.unpromised(account, conference);
         }
     }
 
+    /// What happened in a conference is written.
+    pub(super) fn conferenced(&mut self, news: Box<Conferenced>) {
+        if let Step::Joined(of) = &news.step
+            && let Some(promise) = self.promises.get_mut(&of.call)
+        {
+            promise.joined = true;
+        }
+        self.write(Write::Conference(news));
+    }
+
     /// A conference is over, unless somebody is in it or will be.
     pub(super) fn unpromised(&self, account: AccountSid, conference: ConferenceSid) {
-        let others = self.promises.values().any(|(_, other)| *other == conference);
+        let others = self.promises.values().any(|other| other.conference == conference);
         if !others && !self.engine.has_room(conference) {
             self.write(Write::Abandoned(account, conference));
         }

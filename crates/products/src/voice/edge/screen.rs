@@ -1,5 +1,7 @@
 //! Calls that come: whose they are, and whether they are let in.
 
+mod domain;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -8,17 +10,19 @@ use base::{AccountSid, E164};
 use twiml::voice;
 
 use crate::accounts::Status as AccountStatus;
-use crate::numbers::{self, CallHooks, OwnedNumber};
-use crate::voice::edge::{Edge, Shared};
+use crate::numbers::{self, CallHooks};
+use crate::voice::domains;
+use crate::voice::edge::{Edge, Shared, onnet};
 use crate::voice::engine::{Admission, Input};
 use crate::voice::model::{Hook, Progress, StatusCallback};
-use crate::voice::params::Form;
 use crate::voice::work;
 
 /// What was found out about a call.
-enum Verdict {
+pub(super) enum Verdict {
     Admit(Box<Admission>),
     Refuse(u16),
+    /// Who calls must prove itself to this realm.
+    Challenge(String),
 }
 
 impl Edge {
@@ -27,9 +31,14 @@ impl Edge {
         let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
         tokio::spawn(async move {
             let leg = incoming.leg;
+            let dialog = incoming.request.headers.get("Call-ID").unwrap_or_default().to_owned();
             let input = match screen(&shared, *incoming).await {
-                Ok(Verdict::Admit(admission)) => Input::Admitted(admission),
+                Ok(Verdict::Admit(admission)) => {
+                    shared.ladder.name(admission.record.key.sid, &dialog);
+                    Input::Admitted(admission)
+                }
                 Ok(Verdict::Refuse(status)) => Input::Refused { leg, status },
+                Ok(Verdict::Challenge(realm)) => Input::Challenged { leg, realm },
                 Err(error) => {
                     tracing::error!(%error, "a call could not be let in");
                     Input::Refused { leg, status: 503 }
@@ -41,13 +50,22 @@ impl Edge {
 }
 
 async fn screen(shared: &Shared, incoming: sip::Incoming) -> Result<Verdict, StoreError> {
+    if let Some(knock) = shared.door.opened(&incoming) {
+        return onnet::admit(shared, incoming, knock).await;
+    }
+    let host = incoming.request.uri.host.clone();
+    let domain = shared.store.read(move |reader| domains::named(reader, &host)).await?;
+    if let Some(domain) = domain {
+        return domain::screen(shared, incoming, domain).await;
+    }
     // A carrier's address is known; in `dev` so is this machine.
     let known = incoming.gateway.is_some() || shared.dev && is_local(incoming.source);
     if !known {
         return Ok(Verdict::Refuse(403));
     }
+    let read = |user: &str| shared.settings.number_of(incoming.gateway, user);
     let called = incoming.request.uri.user().unwrap_or_default();
-    let Some(number) = e164(&called) else { return Ok(Verdict::Refuse(404)) };
+    let Some(number) = read(&called) else { return Ok(Verdict::Refuse(404)) };
     let wanted = number.clone();
     let found = shared.store.read(move |reader| {
         let Some(held) = numbers::sender(reader, &wanted)? else { return Ok(None) };
@@ -59,47 +77,64 @@ async fn screen(shared: &Shared, incoming: sip::Incoming) -> Result<Verdict, Sto
     if !held.voice || account.is_none_or(|account| account.status != AccountStatus::Active) {
         return Ok(Verdict::Refuse(404));
     }
-    admit(shared, incoming, held, hooks, number).await
+    let headers = &incoming.request.headers;
+    let (from, name) = caller(headers.get("From").unwrap_or_default(), read);
+    let diverted = headers.get("Diversion").and_then(sip::message::Address::parse);
+    let forwarded = diverted.and_then(|from| from.uri.user());
+    let party = Party {
+        account: held.account,
+        from,
+        name,
+        to: number,
+        number: Some(held.sid),
+        forwarded: forwarded.map(|user| read(&user).unwrap_or(user)),
+    };
+    let extra = extra(&incoming);
+    admit(shared, incoming, party, hooks, extra).await
+}
+
+/// Whose a call is, and between whom.
+struct Party {
+    account: AccountSid,
+    from: String,
+    name: Option<String>,
+    to: String,
+    number: Option<base::PhoneNumberSid>,
+    forwarded: Option<String>,
 }
 
 async fn admit(
     shared: &Shared,
     incoming: sip::Incoming,
-    held: OwnedNumber,
+    party: Party,
     hooks: CallHooks,
-    number: String,
+    extra: voice::Params,
 ) -> Result<Verdict, StoreError> {
     let start = start(shared, &hooks);
     let callback = hooks.status_callback.map(|(url, get)| StatusCallback {
         hook: Hook { url, get },
         events: vec![Progress::Completed],
     });
-    let headers = &incoming.request.headers;
-    let (from, name) = caller(headers.get("From").unwrap_or_default());
-    let diverted = headers.get("Diversion").and_then(sip::message::Address::parse);
-    let forwarded =
-        diverted.and_then(|from| from.uri.user()).map(|user| e164(&user).unwrap_or(user));
-    let extra = extra(&incoming);
     let context = Arc::clone(&shared.context);
-    let (account, sid): (AccountSid, _) = (held.account, held.sid);
     let unit = move |tx: &mut Tx<'_>| {
-        work::came_in(tx, &context, account, |call| {
-            call.from = from;
-            call.to = number;
-            call.number = Some(sid);
-            call.caller_name = name;
-            call.forwarded_from = forwarded;
+        work::came_in(tx, &context, party.account, |call| {
+            call.from = party.from;
+            call.to = party.to;
+            call.number = party.number;
+            call.caller_name = party.name;
+            call.forwarded_from = party.forwarded;
             call.callback = callback;
         })
     };
     let record = shared.store.write::<_, StoreError, _>(unit).await?;
     let offer = incoming.offer.map(Box::new);
-    let admission = Admission { leg: incoming.leg, record, start, offer, extra };
+    let (leg, path) = (incoming.leg, Vec::new());
+    let admission = Admission { leg, record, start, offer, extra, path };
     Ok(Verdict::Admit(Box::new(admission)))
 }
 
 /// What the call runs. A number without an address refuses its calls.
-fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
+pub(super) fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
     let standing = shared.settings.voice_url.clone().map(|url| (url, false));
     let hook = |(url, get): (String, bool)| twiml::Hook { url, get };
     match hooks.primary.clone().or(standing) {
@@ -111,25 +146,24 @@ fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
     }
 }
 
-/// What requests of a SIP call tell besides (`SipCallId`, `SipHeader_X-…`).
-fn extra(incoming: &sip::Incoming) -> Form {
-    let headers = &incoming.request.headers;
-    let mut form = Form::new();
-    if let Some(id) = headers.get("Call-ID") {
-        form.push(("SipCallId", id.to_owned()));
+/// What requests of a SIP call tell besides.
+pub(super) fn extra(incoming: &sip::Incoming) -> voice::Params {
+    let mut params = voice::Params::new();
+    if let Some(id) = incoming.request.headers.get("Call-ID") {
+        params.push(("SipCallId".to_owned(), id.to_owned()));
     }
-    form.push(("SipSourceIp", incoming.source.ip().to_string()));
-    form
+    params.push(("SipSourceIp".to_owned(), incoming.source.ip().to_string()));
+    params
 }
 
 /// Who calls: a number where the address holds one, and the name beside it.
-fn caller(from: &str) -> (String, Option<String>) {
+fn caller(from: &str, read: impl Fn(&str) -> Option<String>) -> (String, Option<String>) {
     let Some(address) = sip::message::Address::parse(from) else {
         return ("+266696687".to_owned(), None);
     };
     let name = address.display.clone().filter(|name| !name.is_empty());
     let user = address.uri.user().unwrap_or_default();
-    match e164(&user) {
+    match read(&user) {
         Some(number) => (number, name),
         // Nobody: Twilio's number for ANONYMOUS.
         None if user.eq_ignore_ascii_case("anonymous") => ("+266696687".to_owned(), name),
@@ -163,8 +197,11 @@ mod tests {
             assert_eq!(e164(user).as_deref(), Some("+15550001111"), "{user}");
         }
         assert_eq!(e164("alice"), None);
-        assert_eq!(caller("\"Ann\" <sip:+15558675310@h>;tag=1").0, "+15558675310");
-        assert_eq!(caller("<sip:alice@example.com:5070>;tag=1").0, "sip:alice@example.com:5070");
-        assert_eq!(caller("Anonymous <sip:anonymous@anonymous.invalid>").0, "+266696687");
+        assert_eq!(caller("\"Ann\" <sip:+15558675310@h>;tag=1", e164).0, "+15558675310");
+        assert_eq!(
+            caller("<sip:alice@example.com:5070>;tag=1", e164).0,
+            "sip:alice@example.com:5070"
+        );
+        assert_eq!(caller("Anonymous <sip:anonymous@anonymous.invalid>", e164).0, "+266696687");
     }
 }

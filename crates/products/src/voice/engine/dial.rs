@@ -3,13 +3,13 @@
 use base::{ApiError, CallSid, Instant};
 use twiml::voice::{self, Destination, Dial, DialStatus, Dialled, Endpoint, Id, Input as Told};
 
+use crate::voice::engine::endpoint::{draft, unserved};
 use crate::voice::engine::live::{Effect, Role, Runner};
 use crate::voice::engine::queue::Serving;
 use crate::voice::engine::record::events;
 use crate::voice::engine::{Engine, Output, Placing, RecordingSource, Ticket, io};
-use crate::voice::model::{Direction, Plan, RecordPlan, Status};
-use crate::voice::rules::{self, Callee};
-use crate::voice::work::Draft;
+use crate::voice::model::{RecordPlan, Status};
+use crate::voice::rules::sip_code;
 
 /// One leg of a dial.
 struct Leg {
@@ -64,6 +64,7 @@ impl Dialling {
 impl Engine {
     /// Begins a dial.
     pub(super) fn dial(&mut self, call: CallSid, id: Id, dial: Dial) {
+        self.passed_over(call, "Dial", &unserved(&dial));
         let endpoints = match &dial.to {
             voice::Target::Endpoints(endpoints) => endpoints.clone(),
             voice::Target::Conference(conference) => {
@@ -107,7 +108,7 @@ impl Engine {
         let Some(live) = self.calls.get_mut(&call) else { return false };
         let Some(dialling) = live.dialling.as_mut() else { return false };
         let Some(endpoint) = dialling.later.pop() else { return false };
-        let wanted = draft(&live.record, &dialling.dial, &endpoint);
+        let wanted = draft(&live.record, &live.plan, &dialling.dial, &endpoint);
         let over = wanted.is_err().then_some((Status::Failed, 0));
         dialling.legs.push(Leg { ticket, endpoint, call: None, over });
         match wanted {
@@ -135,6 +136,7 @@ impl Engine {
             }
             // The dial is over meanwhile: the row is ended as it was begun.
             (Ok(placing), None) => {
+                let call = placing.record.key.sid;
                 let change = crate::voice::store::Change {
                     key: placing.record.key,
                     status: Status::Canceled,
@@ -143,9 +145,10 @@ impl Engine {
                     price: None,
                 };
                 self.put(Output::Step(change));
+                self.put(Output::Gone(call));
             }
             (Err(error), Some(leg)) => {
-                leg.over = Some((Status::Failed, 0));
+                leg.over = Some((Status::Failed, sip_code(&error)));
                 if let Some(live) = self.calls.get(&parent) {
                     let (code, message) = (error.code, error.message.clone());
                     let problem = twiml::Problem { code, message, warning: true };
@@ -426,51 +429,4 @@ fn dial_status(status: Status) -> DialStatus {
         Status::NoAnswer | Status::Canceled => DialStatus::NoAnswer,
         _ => DialStatus::Failed,
     }
-}
-
-type Headers = Vec<(String, String)>;
-
-/// The call of an endpoint, and header fields for it; or why it can't be.
-fn draft(
-    parent: &crate::voice::model::CallRecord,
-    dial: &Dial,
-    endpoint: &Endpoint,
-) -> Result<(Draft, Headers), String> {
-    let (mut sip_auth, mut fields, mut send_digits) = (None, Vec::new(), None);
-    let to = match &endpoint.to {
-        Destination::Number { number, send_digits: digits } => {
-            send_digits.clone_from(digits);
-            rules::callee(number).map_err(|error| error.message)?
-        }
-        Destination::Sip { uris, headers } => {
-            let uri = uris.first().ok_or("a SIP endpoint has no address")?;
-            let password = uri.password.clone().unwrap_or_default();
-            sip_auth = uri.username.clone().map(|user| (user, password));
-            fields.clone_from(headers);
-            Callee::Sip(uri.uri.clone())
-        }
-        Destination::Client { identity, .. } => Callee::Client(identity.clone()),
-        Destination::Application { sid, .. } => {
-            return Err(format!("applications can't be dialled here yet: {sid}"));
-        }
-    };
-    let plan = Plan {
-        send_digits,
-        timeout_s: dial.timeout_s,
-        sip_auth,
-        reason: dial.reason.clone(),
-        ..Plan::default()
-    };
-    let draft = Draft {
-        account: parent.key.account,
-        trial: false,
-        direction: Direction::OutboundDial,
-        parent: Some(parent.key.sid),
-        from: dial.caller_id.clone().unwrap_or_else(|| parent.from.clone()),
-        passes_caller: dial.caller_id.is_none(),
-        to,
-        plan,
-        callback: io::status_callback(endpoint.status.clone()),
-    };
-    Ok((draft, fields))
 }

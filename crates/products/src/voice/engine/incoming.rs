@@ -28,10 +28,11 @@ impl Engine {
 
     /// A call that came is let in: it rings, and its document is asked for.
     pub(super) fn admitted(&mut self, admission: Admission) {
-        let Admission { leg, record, start, offer, extra } = admission;
+        let Admission { leg, record, start, offer, extra, path } = admission;
         let call = record.key.sid;
         let mut live = Live::new(record, Role::Main, leg, Stage::Offered(offer));
         live.extra = extra;
+        live.plan.path = path;
         if let Some(how) = self.screening.remove(&leg).flatten() {
             self.by_leg.insert(leg, call);
             self.calls.insert(call, live);

@@ -81,6 +81,13 @@ impl Engine {
         self.put(Output::Problem { call, problem, url: String::new() });
     }
 
+    /// Warns of attributes of a verb that nothing here serves.
+    pub(super) fn passed_over(&mut self, call: CallSid, verb: &str, names: &[&str]) {
+        for name in names {
+            self.complain(call, &format!("<{verb}> {name} is not served here; it is passed over"));
+        }
+    }
+
     fn fetch(
         &mut self,
         call: CallSid,
@@ -91,13 +98,22 @@ impl Engine {
     ) {
         more.extend(self.wait_params(call, runner));
         let Some(live) = self.calls.get(&call) else { return };
+        if let Some(page) = live.plan.pages.get(&hook.url) {
+            let fetched = Fetched {
+                status: 200,
+                content_type: Some("text/xml".to_owned()),
+                body: page.clone().into_bytes(),
+                url: hook.url.clone(),
+            };
+            return self.tell(call, runner, Told::Fetched(id, fetched));
+        }
         let fetching = match runner {
             Runner::Main => Fetching::Main(id),
             Runner::Side => Fetching::Side(id),
             Runner::Aside => Fetching::Aside(id),
         };
-        let mut form = params::standing(&live.record, live.record.status);
-        form.extend(live.extra.iter().cloned());
+        more.extend(live.extra.iter().cloned());
+        let form = params::standing(&live.record, live.record.status);
         let (call, hook) = (live.record.key, io::hook(hook));
         self.put(Output::Fetch { call, fetching, hook, form, more });
     }
@@ -164,6 +180,9 @@ impl Engine {
 
     fn listen(&mut self, call: CallSid, runner: Runner, id: Id, listen: voice::Listen) {
         let tap = media::TapId(self.number());
+        let chosen = listen.model.is_some() || listen.enhanced;
+        let names: &[&str] = if chosen { &["speechModel, enhanced"] } else { &[] };
+        self.passed_over(call, "Gather", names);
         self.begin_effect(call, runner, id, Effect::Listening(tap));
         let Some(leg) = self.calls.get(&call).and_then(|live| live.media) else { return };
         let config = media::TapConfig { track: media::Track::Inbound, batch_ms: 100 };

@@ -46,7 +46,9 @@ pub struct Admission {
     /// What the caller offers.
     pub offer: Option<Box<sip::sdp::Session>>,
     /// More parameters of its requests (`SipDomain`, `SipHeader_X-…`).
-    pub extra: Form,
+    pub extra: voice::Params,
+    /// Numbers and applications of ours that it came through.
+    pub path: Vec<String>,
 }
 
 /// How an outbound leg reaches the far end: the edge knows gateways and bindings.

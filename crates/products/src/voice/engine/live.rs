@@ -13,7 +13,6 @@ use crate::voice::engine::dial::Dialling;
 use crate::voice::engine::io::Ticket;
 use crate::voice::engine::queue::Queued;
 use crate::voice::model::{CallRecord, Plan, Status};
-use crate::voice::params::Form;
 
 /// Where a leg is in its life.
 #[derive(Clone, Debug)]
@@ -113,7 +112,7 @@ pub(super) struct Live {
     pub told: Option<Box<sip::sdp::Session>>,
     pub plan: Plan,
     /// More parameters of every request.
-    pub extra: Form,
+    pub extra: voice::Params,
     pub main: Option<voice::Call>,
     pub side: Option<voice::Call>,
     pub aside: Option<voice::Call>,
@@ -149,7 +148,7 @@ impl Live {
             agreed: None,
             told: None,
             plan: Plan::default(),
-            extra: Form::new(),
+            extra: Vec::new(),
             main: None,
             side: None,
             aside: None,

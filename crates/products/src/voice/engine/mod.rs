@@ -8,6 +8,7 @@ mod announce;
 mod conference;
 mod dial;
 mod ending;
+mod endpoint;
 mod incoming;
 mod interpret;
 mod io;

@@ -139,6 +139,8 @@ pub enum Gone {
     Moderator,
     /// The conference was ended by the API.
     Api,
+    /// It was called, and never came.
+    AddFailed,
 }
 
 impl Gone {
@@ -149,6 +151,7 @@ impl Gone {
             Self::Updated => "participant_updated_via_api",
             Self::Moderator => "moderator_ended_conference",
             Self::Api => "conference_ended_via_api",
+            Self::AddFailed => "participant_add_failed",
         }
     }
 }

@@ -27,6 +27,12 @@ impl Engine {
         id: Id,
         record: &voice::Record,
     ) {
+        let named = [
+            ("recordingConfigurationId", record.configuration.is_some()),
+            ("transcribe", record.transcribe),
+        ];
+        let unserved = named.into_iter().filter_map(|(name, given)| given.then_some(name));
+        self.passed_over(call, "Record", &unserved.collect::<Vec<_>>());
         let plan = RecordPlan {
             dual: false,
             track: "inbound".to_owned(),

@@ -79,6 +79,16 @@ impl Book {
         self.outputs.pop_front()
     }
 
+    /// Handsets that had calls: their number, how many are known of, and when the last one began.
+    pub fn handsets(&self) -> Vec<(String, usize, Instant)> {
+        let mut found: BTreeMap<&str, (usize, Instant)> = BTreeMap::new();
+        for call in self.calls.values() {
+            let known = found.entry(&call.handset).or_insert((0, call.started_at));
+            *known = (known.0 + 1, known.1.max(call.started_at));
+        }
+        found.into_iter().map(|(name, (calls, at))| (name.to_owned(), calls, at)).collect()
+    }
+
     /// The calls of a handset, oldest first.
     pub fn of<'a>(&'a self, handset: &'a str) -> impl Iterator<Item = &'a PhoneCall> {
         self.calls.values().filter(move |call| call.handset == handset)

@@ -90,6 +90,11 @@ impl Phones {
         Ok(uri)
     }
 
+    /// Handsets that had calls: their number, how many are known of, and when the last one began.
+    pub fn known(&self) -> Vec<(String, usize, base::Instant)> {
+        self.line.get().map(|line| line.lock().handsets()).unwrap_or_default()
+    }
+
     fn line(&self) -> Result<&Line, ApiError> {
         let text = "Calls are switched off on this installation: set TRUNKLINE_SIP_LISTEN";
         self.line.get().ok_or_else(|| ApiError::new(super::NO_CALLS, text))

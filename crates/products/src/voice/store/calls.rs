@@ -3,7 +3,7 @@
 use ::store::{NewEvent, Query, Row, StoreError, Tx, Value};
 use base::{AccountSid, CallSid, Currency, Instant, Money, Sid};
 
-use crate::voice::model::{CallKey, CallRecord, Direction, Quality, Status};
+use crate::voice::model::{CallKey, CallRecord, Direction, Quality, Status, StatusCallback};
 
 pub(super) const TABLES: &str = "
     CREATE TABLE calls (
@@ -141,6 +141,19 @@ pub struct Change {
     pub sip_code: u16,
     /// What it costs, at its end.
     pub price: Option<Money>,
+}
+
+/// From now on a call's steps are told there.
+pub fn set_callback(
+    tx: &mut Tx<'_>,
+    key: CallKey,
+    callback: &StatusCallback,
+) -> Result<(), StoreError> {
+    let text = serde_json::to_string(callback).unwrap_or_default();
+    let sql = "UPDATE calls SET callback = ? WHERE account = ? AND sid = ?";
+    let (account, sid) = (key.account.bytes(), key.sid.bytes());
+    tx.execute(sql, &[(&text).into(), (&account).into(), (&sid).into()])?;
+    Ok(())
 }
 
 /// Takes a step, unless the call is past it; answers the call as it stands then.

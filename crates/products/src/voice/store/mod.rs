@@ -1,12 +1,15 @@
-//! The SQL of calls, recordings, queues and conferences.
+//! The SQL of calls, recordings, queues, conferences and where calls may go.
 
 mod calls;
 pub mod conferences;
+pub mod dialing;
+pub mod domains;
 pub mod queues;
 pub mod recordings;
 
 pub use calls::{
-    Change, Filter, Left, change, delete, find, insert, list, live_on, quality, seen, set_quality,
+    Change, Filter, Left, change, delete, find, insert, list, live_on, quality, seen, set_callback,
+    set_quality,
 };
 
 use ::store::Migration;
@@ -20,6 +23,8 @@ pub const MIGRATIONS: &[Migration] = &[
     Migration { name: "voice/5", sql: queues::TABLES },
     Migration { name: "voice/6", sql: recordings::CALLBACKS },
     Migration { name: "voice/7", sql: calls::QUALITY },
+    Migration { name: "voice.domains/1", sql: domains::TABLES },
+    Migration { name: "voice.dialing/1", sql: dialing::TABLES },
 ];
 
 #[cfg(test)]

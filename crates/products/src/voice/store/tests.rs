@@ -46,6 +46,7 @@ fn context(master: &Arc<MasterKey>) -> Context {
         outbox: Outbox::new(Arc::clone(master), Arc::new(|_| {}), Arc::new(|_| {})),
         home: Home::everywhere(),
         node: NODE.into(),
+        spend_max: Some(1_000_000),
         public_url: "http://ours".into(),
     }
 }
@@ -137,7 +138,9 @@ fn what_happens_in_a_conference_is_written_and_told_in_order() {
 fn a_promised_conference_is_one_until_nobody_comes() {
     let mut ledger = ledger();
     let promise = |ledger: &mut Ledger| {
-        ledger.run(at(0), |tx| conferences::promise(tx, NODE, account(), "room")).expect("one")
+        ledger
+            .run(at(0), |tx| conferences::promise(tx, NODE, account(), "room", None))
+            .expect("one")
     };
     let first = promise(&mut ledger);
     assert_eq!(promise(&mut ledger).sid, first.sid);

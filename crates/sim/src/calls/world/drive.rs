@@ -299,9 +299,9 @@ impl World {
             Later::Dialled { parent, ticket, draft, headers } => {
                 let accepted = self.commit(|tx, context| work::accept(tx, context, &draft))?;
                 let life = self.life;
-                let result = accepted.map(|record| {
+                let result = accepted.map(|(record, plan)| {
                     self.known.insert(record.key, life);
-                    Box::new(placing(record, draft.plan.clone(), headers))
+                    Box::new(placing(record, plan, headers))
                 });
                 let told = Input::ChildPlaced { parent, ticket, result };
                 self.queue(|node| node.heard.push_back(told));
@@ -343,7 +343,8 @@ impl World {
         self.known.insert(record.key, self.life);
         let start = self.start();
         let offer = incoming.offer.map(Box::new);
-        let admission = Admission { leg, record, start, offer, extra: Vec::new() };
+        let (extra, path) = (Vec::new(), Vec::new());
+        let admission = Admission { leg, record, start, offer, extra, path };
         self.queue(|node| node.heard.push_back(Input::Admitted(Box::new(admission))));
         Ok(())
     }

@@ -49,10 +49,10 @@ impl World {
             callback: self.callback(),
         };
         let accepted = self.commit(|tx, context| work::accept(tx, context, &draft))?;
-        let Ok(record) = accepted else { return Ok(()) };
+        let Ok((record, plan)) = accepted else { return Ok(()) };
         self.known.insert(record.key, self.life);
         if let Some(node) = self.node.as_mut() {
-            node.pace.queue(record, draft.plan);
+            node.pace.queue(record, plan);
         }
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Agents in a world of virtual time and a bad network.
 
 mod calls;
+mod phones;
 mod raw;
 mod services;
 mod storm;

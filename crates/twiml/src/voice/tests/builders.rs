@@ -1,5 +1,6 @@
 //! Documents as the official builders write them (PyPI `twilio` 9.13.0): every verb, noun and
-//! attribute that they name and that is served here, one document a line.
+//! attribute that they name, one document a line; apart those that are served here and those that
+//! are not.
 
 use super::*;
 
@@ -15,9 +16,31 @@ fn documents_of_the_official_builders_have_no_problems() {
     assert!(DOCUMENTS.lines().count() > 30);
 }
 
+/// What they name besides, and is not served here.
+const UNSERVED: &str = include_str!("../../../data/unserved.txt");
+
+#[test]
+fn what_is_not_served_is_told() {
+    for document in UNSERVED.lines() {
+        let (_, problems) = parse::markup(document, Some(URL), Mode::Call, true);
+        assert!(!problems.is_empty(), "{document}");
+        let told: String = problems.iter().map(|problem| problem.message.as_str()).collect();
+        // Attributes that stand in what is served otherwise are named one by one.
+        let of = ["<Dial><Number ", "<Dial><Sip ", "<Dial><Queue "];
+        if of.iter().any(|served| document.contains(served)) {
+            let parsed = roxmltree::Document::parse(document).expect("XML");
+            let names = parsed.descendants().flat_map(|node| node.attributes());
+            for name in names.map(|attribute| attribute.name()) {
+                assert!(told.contains(name), "{name}: {told}");
+            }
+        }
+    }
+    assert!(UNSERVED.lines().count() > 15);
+}
+
 #[test]
 fn they_all_run_to_their_end() {
-    for document in DOCUMENTS.lines() {
+    for document in DOCUMENTS.lines().chain(UNSERVED.lines()) {
         let mut world = World::new(Start::Inline(document.to_owned()), facts(Mode::Call, false));
         world.happen("wait 100");
         world.happen("hangup");

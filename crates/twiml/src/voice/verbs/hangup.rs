@@ -11,7 +11,7 @@ pub(crate) struct Hangup;
 
 /// Reads the verb.
 pub(crate) fn parse(node: Node<'_, '_>, reader: &mut Reader) -> Hangup {
-    reader.only(node, &["Parameter"]);
+    reader.only(node, &[]);
     drop(Attributes::of(node, reader));
     Hangup
 }

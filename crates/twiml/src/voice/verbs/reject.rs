@@ -21,7 +21,7 @@ pub(crate) struct Reject(RejectReason);
 
 /// Reads the verb.
 pub(crate) fn parse(node: Node<'_, '_>, reader: &mut Reader) -> Reject {
-    reader.only(node, &["Parameter"]);
+    reader.only(node, &[]);
     let reasons = [("rejected", RejectReason::Rejected), ("busy", RejectReason::Busy)];
     let mut attributes = Attributes::of(node, reader);
     Reject(attributes.choice("reason", &reasons, RejectReason::Rejected, 13810))

@@ -3,6 +3,8 @@
 
 mod conferences;
 mod endings;
+mod inside;
+mod pages;
 mod queues;
 
 use core::net::{IpAddr, Ipv4Addr};
@@ -104,6 +106,7 @@ impl World {
             start: Start::Inline(format!("<Response>{document}</Response>")),
             offer: None,
             extra: Vec::new(),
+            path: Vec::new(),
         };
         self.engine.handle(self.now, Input::Admitted(Box::new(admission)));
         if let Some(live) = self.engine.calls.get_mut(&sid) {
