@@ -3,8 +3,8 @@
 pub mod api;
 pub mod caller_ids;
 pub mod conferences;
-pub mod domains;
 pub mod dialing;
+pub mod domains;
 pub mod edge;
 pub mod engine;
 pub mod model;

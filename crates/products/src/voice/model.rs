@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::voice::caller_ids::Validation;
 
-
 /// Where a call is in its life. The numbers are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Status {

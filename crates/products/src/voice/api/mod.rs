@@ -3,8 +3,8 @@
 mod caller_ids;
 mod calls;
 mod conferences;
-mod lines;
 mod dialing;
+mod lines;
 mod media;
 mod members;
 mod participants;

@@ -251,6 +251,21 @@ async fn plug(
     phones.plug(media.clone(), voice, seed).await.map(Some)
 }
 
+/// What writes steps of calls, and what happens in queues and conferences.
+fn batches(shared: &Shared) -> (Batch<Change, ()>, Batch<rooms::Write, ()>) {
+    let context = Arc::clone(&shared.context);
+    let stepping = Batch::new(shared.store.clone(), move |tx, changes: Vec<Change>| {
+        work::step(tx, &context, &changes)?;
+        Ok(vec![(); changes.len()])
+    });
+    let context = Arc::clone(&shared.context);
+    let writing = Batch::new(shared.store.clone(), move |tx, writes: Vec<rooms::Write>| {
+        rooms::write(tx, &context, &writes)?;
+        Ok(vec![(); writes.len()])
+    });
+    (stepping, writing)
+}
+
 impl Edge {
     async fn start(
         shared: Arc<Shared>,
@@ -285,16 +300,7 @@ impl Edge {
         let config = Config { media_address: address, calls_max: settings.calls_max };
         let ports = Box::new(Legs::new(media.clone(), events));
         let handsets = plug(&shared, &media, &sip, seed).await?;
-        let context = Arc::clone(&shared.context);
-        let stepping = Batch::new(shared.store.clone(), move |tx, changes: Vec<Change>| {
-            work::step(tx, &context, &changes)?;
-            Ok(vec![(); changes.len()])
-        });
-        let context = Arc::clone(&shared.context);
-        let writing = Batch::new(shared.store.clone(), move |tx, writes: Vec<rooms::Write>| {
-            rooms::write(tx, &context, &writes)?;
-            Ok(vec![(); writes.len()])
-        });
+        let (stepping, writing) = batches(&shared);
         let (rate, limit) = (settings.call_rate, settings.call_limit);
         Ok(Self {
             engine: Engine::new(config, ports, seed),

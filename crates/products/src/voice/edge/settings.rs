@@ -17,8 +17,8 @@ use sip::numbers::Format;
 use sip::registration::Registration;
 
 use crate::registry::{Kit, Setting};
-use crate::voice::edge::screen;
 use crate::voice::edge::engines::{self, Engines};
+use crate::voice::edge::screen;
 
 /// The settings of this product.
 pub static SETTINGS: &[Setting] = &OWN_AND_ENGINES;

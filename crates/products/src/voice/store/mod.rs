@@ -2,8 +2,8 @@
 
 mod calls;
 pub mod conferences;
-pub mod domains;
 pub mod dialing;
+pub mod domains;
 pub mod queues;
 pub mod recordings;
 

@@ -370,7 +370,7 @@ impl World {
         let events = (0..4).filter(|bit| wanted & 1 << bit != 0).map(|bit| all[bit as usize]);
         let events: Vec<Progress> = events.collect();
         let url = format!("{}/status", documents::application(&mut self.random));
-        (!events.is_empty()).then(|| StatusCallback { hook: Hook { url, get: false }, events })
+        (!events.is_empty()).then_some(StatusCallback { hook: Hook { url, get: false }, events })
     }
 
     fn chunk(&mut self, name: media::RecordingId) {
