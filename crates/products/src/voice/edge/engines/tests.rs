@@ -36,10 +36,11 @@ fn request(stream: &mut TcpStream) -> (String, Vec<u8>) {
     }
 }
 
+/// What a server was asked, each a head and a body.
+type Asked = std::thread::JoinHandle<Vec<(String, Vec<u8>)>>;
+
 /// A server that answers one request after the other, each on a connection of its own.
-fn server(
-    answers: Vec<(u16, Vec<u8>)>,
-) -> (String, std::thread::JoinHandle<Vec<(String, Vec<u8>)>>) {
+fn server(answers: Vec<(u16, Vec<u8>)>) -> (String, Asked) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}", listener.local_addr().expect("bound"));
     let serving = std::thread::spawn(move || {
