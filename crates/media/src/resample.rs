@@ -1,5 +1,5 @@
 //! From one sampling rate to another: a windowed sinc, computed for each output sample. It is for
-//! prompts, off the media threads.
+//! prompts and recognition, off the media threads.
 
 use std::f64::consts::PI;
 
@@ -9,6 +9,23 @@ const CROSSINGS: f64 = 16.0;
 const FINE: f64 = 256.0;
 /// Input samples that are dropped together once they are behind.
 const BEHIND: usize = 8_192;
+
+/// Mono samples at another rate in Hz. A rate of zero gives nothing.
+pub fn resample(samples: &[i16], from_hz: u32, to_hz: u32) -> Vec<i16> {
+    if from_hz == to_hz {
+        return samples.to_vec();
+    }
+    if from_hz == 0 || to_hz == 0 {
+        return Vec::new();
+    }
+    let mut resampler = Resampler::new(from_hz, to_hz);
+    let input: Vec<f32> = samples.iter().map(|sample| f32::from(*sample)).collect();
+    let mut made = Vec::with_capacity(samples.len() * to_hz as usize / from_hz as usize + 1);
+    // Casts of floats to integers saturate.
+    resampler.push(&input, |sample| made.push(sample.round() as i16));
+    resampler.finish(|sample| made.push(sample.round() as i16));
+    made
+}
 
 /// Changes the rate of a stream. Frequencies above half of the lower rate are taken away.
 pub struct Resampler {
@@ -105,7 +122,7 @@ mod tests {
         (samples.iter().map(|sample| sample * sample).sum::<f32>() / samples.len() as f32).sqrt()
     }
 
-    fn resample(samples: &[f32], from: u32) -> Vec<f32> {
+    fn in_parts(samples: &[f32], from: u32) -> Vec<f32> {
         let mut resampler = Resampler::new(from, 8_000);
         let mut made = Vec::new();
         samples.chunks(977).for_each(|some| resampler.push(some, |sample| made.push(sample)));
@@ -116,13 +133,30 @@ mod tests {
     #[test]
     fn tones_keep_their_pitch_and_loudness_and_what_does_not_fit_goes() {
         for rate in [6_000, 8_000, 11_025, 16_000, 22_050, 44_100, 48_000] {
-            let low = resample(&sine(1_000.0, rate, rate as usize), rate);
+            let low = in_parts(&sine(1_000.0, rate, rate as usize), rate);
             assert_eq!(low.len(), 8_000);
             let wanted = sine(1_000.0, 8_000, 8_000);
             let error: Vec<f32> = low.iter().zip(&wanted).map(|(a, b)| a - b).collect();
             assert!(loudness(&error[200..7_800]) < 0.01, "{rate}");
         }
-        let high = resample(&sine(6_000.0, 48_000, 48_000), 48_000);
+        let high = in_parts(&sine(6_000.0, 48_000, 48_000), 48_000);
         assert!(loudness(&high[200..7_800]) < 0.01);
+    }
+    #[test]
+    fn whole_recordings_keep_their_tones_at_any_rate() {
+        let whole = |hertz, rate: u32| -> Vec<i16> {
+            let samples = sine(hertz, rate, rate as usize);
+            samples.iter().map(|sample| (sample * 10_000.0) as i16).collect()
+        };
+        for (from, to) in [(16_000, 8_000), (22_050, 8_000), (8_000, 16_000), (24_000, 8_000)] {
+            let kept = resample(&whole(1_000.0, from), from, to);
+            assert_eq!(kept.len(), to as usize);
+            let differs = |(one, other): (&i16, &i16)| f32::from(one - other);
+            let wanted = whole(1_000.0, to);
+            let error: Vec<f32> = kept.iter().zip(&wanted).map(differs).collect();
+            assert!(loudness(&error[200..error.len() - 200]) < 100.0, "{from} to {to}");
+        }
+        assert!(resample(&[], 16_000, 8_000).is_empty() && resample(&[1], 0, 8_000).is_empty());
+        assert_eq!(resample(&[1, 2], 8_000, 8_000), [1, 2]);
     }
 }

@@ -27,7 +27,6 @@ mod plan;
 mod program;
 mod prosody;
 pub mod recognition;
-mod resample;
 mod say_as;
 pub mod socket;
 mod ssml;
@@ -41,7 +40,6 @@ pub use cache::cache_key;
 pub use offline::{Offline, Settings};
 pub use prosody::{Break, Emphasis, Prosody};
 pub use recognition::{Listening, Recognized, Recognizer};
-pub use resample::resample;
 pub use ssml::{Node, Utterance};
 pub use wav::{WavError, read_wav, write_wav};
 

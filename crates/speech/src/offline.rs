@@ -2,11 +2,13 @@
 
 use std::path::PathBuf;
 
+use media::resample::resample;
+
 use crate::espeak::Espeak;
 use crate::pico::Pico;
 use crate::plan::{Piece, Run, plan};
 use crate::voice::{Gender, tag, wanted};
-use crate::{SpeakError, Speech, Synthesizer, Utterance, flite, program, resample};
+use crate::{SpeakError, Speech, Synthesizer, Utterance, flite, program};
 
 /// Where programs are, and what comes out.
 #[derive(Clone, Debug)]

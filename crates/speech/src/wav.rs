@@ -1,6 +1,7 @@
 //! RIFF WAVE: what engines give and take. PCM of 8 and 16 bits, A-law and µ-law; the first channel
 //! of several counts.
 
+use media::Law;
 use thiserror::Error;
 
 use crate::Speech;
@@ -79,28 +80,10 @@ fn decode(format: Format, data: &[u8]) -> Result<Speech, WavError> {
     let sample = |frame: &[u8]| match (format.coding, width) {
         (1, 2) => i16::from_le_bytes([frame[0], frame[1]]),
         (1, _) => (i16::from(frame[0]) - 128) << 8,
-        (6, _) => from_a_law(frame[0]),
-        _ => from_mu_law(frame[0]),
+        (6, _) => Law::A.decode(frame[0]),
+        _ => Law::Mu.decode(frame[0]),
     };
     Ok(Speech { samples: frames.map(sample).collect(), rate_hz: format.rate_hz })
-}
-
-/// ITU-T G.711, µ-law.
-fn from_mu_law(octet: u8) -> i16 {
-    let octet = !octet;
-    let magnitude = ((i16::from(octet & 0x0F) << 3) + 0x84) << ((octet >> 4) & 7);
-    if octet & 0x80 == 0 { magnitude - 0x84 } else { 0x84 - magnitude }
-}
-
-/// ITU-T G.711, A-law.
-fn from_a_law(octet: u8) -> i16 {
-    let octet = octet ^ 0x55;
-    let mantissa = i16::from(octet & 0x0F) << 4;
-    let magnitude = match (octet >> 4) & 7 {
-        0 => mantissa + 8,
-        exponent => (mantissa + 0x108) << (exponent - 1),
-    };
-    if octet & 0x80 == 0 { -magnitude } else { magnitude }
 }
 
 /// A WAV file of PCM, mono, 16 bits.
@@ -144,7 +127,16 @@ mod tests {
     #[test]
     fn companded_samples_are_read() {
         // Ends and middle of ITU-T G.711's tables.
-        assert_eq!((from_mu_law(0x00), from_mu_law(0x80), from_mu_law(0xFF)), (-32124, 32124, 0));
-        assert_eq!((from_a_law(0x2A), from_a_law(0xAA), from_a_law(0xD5)), (-32256, 32256, 8));
+        for (coding, octets, samples) in [
+            (7, [0x00, 0x80, 0xFF], [-32_124, 32_124, 0]),
+            (6, [0x2A, 0xAA, 0xD5], [-32_256, 32_256, 8]),
+        ] {
+            let mut file = write_wav(&Speech { samples: vec![0, 0], rate_hz: 8_000 });
+            (file[20], file[34]) = (coding, 8);
+            file.truncate(44);
+            file.extend(octets);
+            file[40] = 3;
+            assert_eq!(read_wav(&file).map(|speech| speech.samples), Ok(samples.to_vec()));
+        }
     }
 }

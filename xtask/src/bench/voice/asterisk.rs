@@ -88,8 +88,11 @@ fn write(root: &Path, own: SocketAddr, carrier: SocketAddr) -> Outcome<()> {
     for name in ["sounds", "run", "log", "spool", "db", "keys"] {
         std::fs::create_dir_all(folder.join(name))?;
     }
+    // It looks for its own name, and waits for a name server where there is none.
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+    std::fs::write(root.join("etc/hosts"), format!("127.0.0.1 localhost {}\n", name.trim()))?;
     std::fs::set_permissions(folder.join("run"), std::fs::Permissions::from_mode(0o700))?;
-    std::fs::write(folder.join("sounds/prompt.ulaw"), site::prompt_mu_law())?;
+    std::fs::write(folder.join("sounds/prompt.ulaw"), site::prompt())?;
     let file = |name: &str, text: String| std::fs::write(folder.join(name), text);
     file(
         "asterisk.conf",
@@ -103,7 +106,10 @@ fn write(root: &Path, own: SocketAddr, carrier: SocketAddr) -> Outcome<()> {
     )?;
     file("modules.conf", "[modules]\nautoload = yes\n".to_owned())?;
     file("logger.conf", "[general]\n[logfiles]\nmessages => error\n".to_owned())?;
-    file("rtp.conf", "[general]\nrtpstart = 30000\nrtpend = 39999\nstrictrtp = no\n".to_owned())?;
+    file(
+        "rtp.conf",
+        "[general]\nrtpstart = 30000\nrtpend = 39999\nstrictrtp = no\nicesupport = no\n".to_owned(),
+    )?;
     file("cdr.conf", "[general]\nenable = no\n".to_owned())?;
     file(
         "pjsip.conf",
@@ -112,6 +118,7 @@ fn write(root: &Path, own: SocketAddr, carrier: SocketAddr) -> Outcome<()> {
              threadpool_initial_size = 4\n[udp]\ntype = transport\nprotocol = udp\nbind = {own}\n\
              [carrier]\ntype = endpoint\ncontext = calls\ndisallow = all\nallow = ulaw\n\
              aors = carrier\ndirect_media = no\ndtmf_mode = rfc4733\ntimers = no\n\
+             media_address = 127.0.0.1\nbind_rtp_to_media_address = yes\n\
              [carrier]\ntype = aor\ncontact = sip:{carrier}\nqualify_frequency = 0\n\
              [carrier]\ntype = identify\nendpoint = carrier\nmatch = {}\n",
             carrier.ip()

@@ -94,7 +94,7 @@ impl Carrier {
     pub async fn call(&self, number: &str, presses: bool) -> Told<Call> {
         let inner = &self.0;
         let name = inner.next.fetch_add(1, Ordering::Relaxed);
-        let call_id = format!("{name}-{}@bench", std::process::id());
+        let call_id = format!("{name}-{}.bench", std::process::id());
         let (sender, answers) = unbounded_channel();
         lock(&inner.waiting).insert(call_id.clone(), sender);
         let port = inner.streams.open(name).map_err(|error| error.to_string())?;

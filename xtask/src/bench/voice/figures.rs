@@ -56,7 +56,7 @@ pub fn head() {
          call, {GOAL_SET_UPS} set-ups a second.\n"
     );
     println!(
-        "{:<46}{:>6}{:>8}{:>9}{:>8}{:>7}{:>9}{:>8}{:>8}{:>8}{:>9}",
+        "{:<38}{:>6}{:>8}{:>11}{:>9}{:>8}{:>9}{:>8}{:>8}{:>8}{:>11}",
         "",
         "calls",
         "failed",
@@ -89,7 +89,7 @@ impl Held {
             _ => "-".to_owned(),
         };
         println!(
-            "{:<46}{:>6}{:>8}{:>9.3}{:>8.2}{:>7.0}{:>9.1}{:>8.3}{:>8.3}{:>8}{:>9}",
+            "{:<38}{:>6}{:>8}{:>11.3}{:>9.2}{:>8.0}{:>9.1}{:>8.3}{:>8.3}{:>8}{:>11}",
             format!("{name}: {}", number.name()),
             self.asked,
             self.failed,
@@ -124,7 +124,7 @@ impl Placed {
 
     pub fn print(&self, name: &str, series: &str) {
         println!(
-            "{:<46}{:>6.0} a second ({:.2} of the goal), {} failed, p50 {:.1} ms, p99 {:.1} ms, \
+            "{:<38}{:>6.0} a second ({:.2} of the goal), {} failed, p50 {:.1} ms, p99 {:.1} ms, \
              {:.2} ms of CPU each",
             format!("{name}: {series}"),
             self.rate(),

@@ -155,7 +155,8 @@ impl Series {
         field.place(None, Duration::from_secs(2)).await?;
         let full = field.place(None, SET_UP).await?;
         full.print(name, "set-ups, full speed");
-        let half = field.place(Some(full.rate() / 2.0), SET_UP).await?;
+        // One a second at least, where nothing came through.
+        let half = field.place(Some((full.rate() / 2.0).max(1.0)), SET_UP).await?;
         half.print(name, "set-ups, half load");
         series.placed.extend([full, half]);
         field.switch.stop().await?;
@@ -201,10 +202,11 @@ impl Field {
         for call in beginning {
             match call.await.unwrap_or_else(|error| Err(error.to_string())) {
                 Ok(call) => calls.push(call),
-                Err(error) => {
+                Err(error) if failed == 0 => {
                     figures::say(&format!("a call failed: {error}"));
-                    failed += 1;
+                    failed = 1;
                 }
+                Err(_) => failed += 1,
             }
         }
         (calls, failed)
@@ -253,7 +255,7 @@ impl Field {
             let (carrier, next, over) =
                 (self.carrier.clone(), Arc::clone(&next), Arc::clone(&over));
             placing.push(tokio::spawn(async move {
-                let (mut times, mut failed) = (Vec::new(), 0u64);
+                let (mut times, mut failed) = (Vec::new(), Vec::new());
                 while !over.load(Ordering::Relaxed) {
                     let due = rate.map(|rate| {
                         let turn = next.fetch_add(1, Ordering::Relaxed) as f64;
@@ -270,7 +272,7 @@ impl Field {
                     };
                     match ended {
                         Ok(()) => times.push(took),
-                        Err(_) => failed += 1,
+                        Err(error) => failed.push(error),
                     }
                 }
                 (times, failed)
@@ -279,13 +281,17 @@ impl Field {
         tokio::time::sleep(time).await;
         over.store(true, Ordering::Relaxed);
         let (cpu, time) = (self.switch.cpu()? - cpu, began.elapsed());
-        let (mut times, mut failed) = (Vec::new(), 0);
+        let (mut times, mut failed) = (Vec::new(), Vec::new());
         for one in placing {
             let (some, bad) = one.await?;
             times.extend(some);
-            failed += bad;
+            failed.extend(bad);
         }
         times.sort_unstable();
+        if let Some(error) = failed.first() {
+            figures::say(&format!("a set-up failed: {error}"));
+        }
+        let failed = failed.len() as u64;
         Ok(Placed { times, failed, cpu, time })
     }
 }

@@ -1,4 +1,4 @@
-//! The application: answers what each number does, and serves the prompt that is played.
+//! The application: answers what each number does.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,8 +11,12 @@ use super::{CALLEE, Number};
 use crate::Outcome;
 use crate::bench::sink::{content_length, find};
 
-/// The prompt's length.
+/// The peer's prompt lasts so long.
 const PROMPT_MS: u32 = 10_000;
+
+/// What the product says; about as long.
+const MENU: &str = "Thank you for calling. For sales, press one. For support, press two. For our \
+    opening hours, press three. To hear all of this once more, stay on the line.";
 
 /// A running application.
 pub struct Site {
@@ -20,16 +24,11 @@ pub struct Site {
     digits: Arc<AtomicU64>,
 }
 
-/// The prompt: two tones, at 8 kHz.
-pub fn prompt() -> Vec<i16> {
+/// The prompt as a peer's sound file: µ-law without a head.
+pub fn prompt() -> Vec<u8> {
     let mut samples = Vec::new();
     tones::mix(&[(440.0, 0.2), (620.0, 0.1)], PROMPT_MS, &mut samples);
-    samples
-}
-
-/// The prompt as a peer's sound file: µ-law without a head.
-pub fn prompt_mu_law() -> Vec<u8> {
-    prompt().iter().map(|sample| Law::Mu.encode(*sample)).collect()
+    samples.iter().map(|sample| Law::Mu.encode(*sample)).collect()
 }
 
 impl Site {
@@ -71,13 +70,11 @@ async fn serve(mut stream: TcpStream, digits: &AtomicU64, own: &str) -> std::io:
             if buffer.len() < length {
                 break;
             }
-            let (kind, body) = answer(&buffer[..length], digits, own);
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n\r\n",
-                body.len()
-            );
+            let body = answer(&buffer[..length], digits, own);
+            let head = "HTTP/1.1 200 OK\r\nContent-Type: text/xml";
+            let answer = format!("{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len());
             buffer.drain(..length);
-            stream.write_all(&[head.as_bytes(), &body].concat()).await?;
+            stream.write_all(answer.as_bytes()).await?;
         }
         if stream.read_buf(&mut buffer).await? == 0 {
             return Ok(());
@@ -85,11 +82,8 @@ async fn serve(mut stream: TcpStream, digits: &AtomicU64, own: &str) -> std::io:
     }
 }
 
-fn answer(request: &[u8], digits: &AtomicU64, own: &str) -> (&'static str, Vec<u8>) {
+fn answer(request: &[u8], digits: &AtomicU64, own: &str) -> String {
     let says = |word: &str| find(request, word.as_bytes()).is_some();
-    if request.starts_with(b"GET /prompt.wav") {
-        return ("audio/wav", wav(&prompt()));
-    }
     if says("&Digits=") || says("\nDigits=") {
         digits.fetch_add(1, Ordering::Relaxed);
     }
@@ -99,28 +93,11 @@ fn answer(request: &[u8], digits: &AtomicU64, own: &str) -> (&'static str, Vec<u
     } else if to(Number::Menu) {
         format!(
             "<Gather numDigits=\"1\" timeout=\"60\" action=\"{own}/voice\">\
-             <Play loop=\"0\">{own}/prompt.wav</Play></Gather>"
+             <Say loop=\"0\">{MENU}</Say></Gather>"
         )
     } else {
-        "<Pause length=\"60\"/>".to_owned()
+        // A pause would not answer the call.
+        "<Gather timeout=\"60\"/>".to_owned()
     };
-    ("text/xml", format!("<Response>{verbs}</Response>").into_bytes())
-}
-
-/// A file of 16-bit samples at 8 kHz.
-fn wav(samples: &[i16]) -> Vec<u8> {
-    let size = samples.len() as u32 * 2;
-    let mut file = Vec::with_capacity(44 + samples.len() * 2);
-    file.extend(b"RIFF");
-    file.extend((36 + size).to_le_bytes());
-    file.extend(b"WAVEfmt ");
-    file.extend(16u32.to_le_bytes());
-    file.extend([1, 0, 1, 0]);
-    file.extend(8_000u32.to_le_bytes());
-    file.extend(16_000u32.to_le_bytes());
-    file.extend([2, 0, 16, 0]);
-    file.extend(b"data");
-    file.extend(size.to_le_bytes());
-    file.extend(samples.iter().flat_map(|sample| sample.to_le_bytes()));
-    file
+    format!("<Response>{verbs}</Response>")
 }

@@ -205,6 +205,7 @@ fn legs_are_read_at_their_ticks_and_bridged_ones_in_between() {
     let mut world = World::new();
     let (a, b) = (world.phone(Law::Mu, 0.0), world.phone(Law::Mu, 0.0));
     world.phone(Law::Mu, 0.0);
+    world.run(1);
     let reads = |world: &mut World| {
         let mut reads = [0; 3];
         for _ in 0..20 {

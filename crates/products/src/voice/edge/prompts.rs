@@ -50,7 +50,13 @@ impl Kept {
         self.prompts.iter().find(|(known, _)| known == key).map(|(_, prompt)| Arc::clone(prompt))
     }
 
+    /// Keeps a prompt, in place of one that was made at the same time.
     fn put(&mut self, key: String, prompt: &Arc<Prompt>) {
+        if let Some(at) = self.prompts.iter().position(|(known, _)| *known == key)
+            && let Some((_, before)) = self.prompts.remove(at)
+        {
+            self.octets -= before.len();
+        }
         self.octets += prompt.len();
         self.prompts.push_front((key, Arc::clone(prompt)));
         while self.octets > KEPT_MAX {
@@ -103,7 +109,7 @@ impl Voices {
         };
         let spoken = spoken
             .map_err(|error| (error.code().unwrap_or(base::code::INTERNAL), error.to_string()))?;
-        let samples = speech::resample(&spoken.samples, spoken.rate_hz, media::RATE);
+        let samples = media::resample::resample(&spoken.samples, spoken.rate_hz, media::RATE);
         let prompt = Arc::new(Prompt::from_samples(&samples));
         if !spelled {
             self.kept().put(key, &prompt);
@@ -218,22 +224,38 @@ pub(in crate::voice) async fn fetched(
         answer.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     };
     let (content_type, control) = (text(header::CONTENT_TYPE), text(header::CACHE_CONTROL));
-    let prompt = decoded(answer.body.to_vec(), content_type).await?;
+    let prompt = decoded(shared, answer.body.to_vec(), content_type).await?;
     if control.is_some_and(|control| control.contains("max-age") && !control.contains("no-")) {
         shared.voices.kept().put(url.to_owned(), &prompt);
     }
     Ok(prompt)
 }
 
+/// A file as a prompt. The same octets are the same prompt, for however many calls and times they
+/// come: ten seconds are 80 kB, and decoding takes longer than fetching.
 async fn decoded(
+    shared: &Shared,
     body: Vec<u8>,
     content_type: Option<String>,
 ) -> Result<Arc<Prompt>, (u32, String)> {
+    let key = content_key(&body, content_type.as_deref());
+    if let Some(prompt) = shared.voices.kept().get(&key) {
+        return Ok(prompt);
+    }
     let decoded = tokio::task::spawn_blocking(move || {
         decode::decode(&body, content_type.as_deref(), decode::Limits::default())
     });
     let decoded = decoded.await.map_err(|error| (base::code::INTERNAL, error.to_string()))?;
-    Ok(Arc::new(decoded.map_err(|error| (BAD_AUDIO, error.to_string()))?))
+    let prompt = Arc::new(decoded.map_err(|error| (BAD_AUDIO, error.to_string()))?);
+    shared.voices.kept().put(key, &prompt);
+    Ok(prompt)
+}
+
+/// What a prompt of these octets is kept under.
+fn content_key(body: &[u8], content_type: Option<&str>) -> String {
+    let hash = ring::digest::digest(&ring::digest::SHA256, body);
+    let hash = base64::Engine::encode(&base64::prelude::BASE64_STANDARD_NO_PAD, hash);
+    format!("{} {hash}", content_type.unwrap_or_default())
 }
 
 impl Edge {
@@ -251,11 +273,36 @@ impl Edge {
         let (shared, desk) = (Arc::clone(&self.shared), self.desk.clone());
         tokio::spawn(async move {
             let result = match at_address(&shared, call.account, &url).await {
-                Ok(Some(file)) => decoded(file.to_vec(), None).await,
+                Ok(Some(file)) => decoded(&shared, file.to_vec(), None).await,
                 Ok(None) => fetched(&shared, &url).await,
                 Err(error) => Err((base::code::INTERNAL, error.to_string())),
             };
             desk.input(Input::Prompt { call: call.sid, ticket, result });
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_twice_is_kept_once_and_the_oldest_goes() {
+        let prompt = |octets: usize| Arc::new(Prompt::from_samples(&vec![0; octets]));
+        let mut kept = Kept::default();
+        kept.put("a".to_owned(), &prompt(100));
+        kept.put("a".to_owned(), &prompt(300));
+        assert_eq!((kept.octets, kept.prompts.len()), (300, 1));
+        kept.put("b".to_owned(), &prompt(KEPT_MAX));
+        assert!(kept.get("a").is_none() && kept.get("b").is_some());
+        assert_eq!(kept.octets, KEPT_MAX);
+    }
+
+    #[test]
+    fn the_same_octets_of_the_same_kind_have_one_key() {
+        let key = |body: &[u8], kind| content_key(body, kind);
+        assert_eq!(key(b"x", Some("audio/wav")), key(b"x", Some("audio/wav")));
+        assert_ne!(key(b"x", Some("audio/wav")), key(b"x", None));
+        assert_ne!(key(b"x", None), key(b"y", None));
     }
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use media::resample::resample;
+
 use super::ffi::Decoder;
 use crate::recognition::{Hints, RecognitionError, Recognized, Session};
-use crate::resample;
 
 /// The model's rate.
 const MODEL_HZ: u32 = 16_000;
