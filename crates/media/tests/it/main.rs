@@ -7,8 +7,8 @@ use std::time::Duration;
 use base::Instant;
 use machine::Random;
 use media::{
-    Command, Engine, Event, Item, Key, Law, LegConfig, LegId, ListenConfig, MixerId, Owner, Place,
-    Port, Prompt, Sink, rtp,
+    Command, Datagram, Engine, Event, Item, Key, Law, LegConfig, LegId, ListenConfig, MixerId,
+    Owner, Place, Port, Prompt, Sink, rtp,
 };
 
 /// Counts, and keeps nothing.
@@ -69,7 +69,8 @@ impl World {
                 };
                 let mut data = [0; 172];
                 rtp::write(&packet, &mut data);
-                self.engine.receive(self.now, *key, Port::Rtp, *from, &data, &mut self.counter);
+                let datagram = Datagram { from: *from, arrived_at: self.now, data: &data };
+                self.engine.receive(self.now, *key, Port::Rtp, datagram, &mut self.counter);
             }
             self.now = self.now + Duration::from_millis(20);
             self.engine.tick(self.now, &mut self.counter);
