@@ -85,7 +85,8 @@ impl Engine {
         };
         live.stage = Stage::Ending;
         (live.ring_until, live.limit_at) = (None, None);
-        let role = live.role;
+        // Now, for a document that hears of the end may be the last that held the call.
+        let (role, media) = (live.role, live.media);
         let code = if answered { 200 } else { code };
         self.recordings_cut(call);
         self.step(call, status, code);
@@ -94,7 +95,6 @@ impl Engine {
         }
         self.stop_stay(call);
         self.stop_seat(call);
-        let media = self.calls.get(&call).and_then(|live| live.media);
         if let Some(leg) = media {
             self.put(Output::Media(media::Command::Close(leg)));
         }
