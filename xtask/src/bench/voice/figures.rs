@@ -142,10 +142,12 @@ pub(super) fn ratios(ours: &Series, peer: &Series) {
     println!("\nBeside the peer, measured in the same run:");
     for (at, name) in ["with a prompt", "relayed"].iter().enumerate() {
         if let (Some(our), Some(their)) = (ours.held.get(at), peer.held.get(at)) {
+            // Memory of many calls: what few need was left by those before.
+            let many = ours.held.get(at + 2).unwrap_or(our);
             println!(
                 "  a call {name:<14} {:.1} times less CPU, {:.1} times less memory",
                 their.cost() / our.cost(),
-                their.size() / our.size().max(0.1),
+                their.size() / many.size().max(0.1),
             );
         }
     }

@@ -286,9 +286,11 @@ impl Leg {
                 heard.lost = heard.lost.saturating_sub(1);
             }
             let late = transit - stream.earliest;
-            if !(0..5_000_000).contains(&late) {
-                // Earlier than all before, or another clock.
+            if packet.marker || !(0..5_000_000).contains(&late) {
+                // A new beginning, earlier than all before, or another clock.
                 stream.earliest = transit;
+                heard.lateness[0] += 1;
+                continue;
             }
             let bucket = (late.max(0) / 1_000) as usize;
             heard.lateness[bucket.min(BUCKETS - 1)] += 1;

@@ -179,13 +179,10 @@ impl Engine {
             Some(Role::Child { parent, .. }) => parent,
             _ => call,
         };
-        let Some(mut hook) = self.refer_hook(parent) else { return refuse(self, 603) };
-        let query = |name: &str, value: &str| {
-            form_urlencoded::Serializer::new(String::new()).append_pair(name, value).finish()
-        };
-        let separator = if hook.url.contains('?') { '&' } else { '?' };
-        hook.url =
-            format!("{}{separator}{}", hook.url, query("ReferTransferTarget", &target.to_string()));
+        let Some(hook) = self.refer_hook(parent) else { return refuse(self, 603) };
+        if let Some(live) = self.calls.get_mut(&parent) {
+            live.once = vec![("ReferTransferTarget".to_owned(), target.to_string())];
+        }
         self.put(Output::Sip(sip::Command::AcceptRefer { leg, refer }));
         self.put(Output::Sip(sip::Command::ReferProgress { leg, refer, status: 200 }));
         let start = voice::Start::Fetch { primary: hook, fallback: None };

@@ -113,6 +113,8 @@ pub(super) struct Live {
     pub plan: Plan,
     /// More parameters of every request.
     pub extra: voice::Params,
+    /// More parameters of the next document of its main interpreter, and of that alone.
+    pub once: voice::Params,
     pub main: Option<voice::Call>,
     pub side: Option<voice::Call>,
     pub aside: Option<voice::Call>,
@@ -149,6 +151,7 @@ impl Live {
             told: None,
             plan: Plan::default(),
             extra: Vec::new(),
+            once: Vec::new(),
             main: None,
             side: None,
             aside: None,
