@@ -57,7 +57,7 @@ export async function callsOnThePhones(page) {
     await ladder.getByText(message, { exact: true }).first().waitFor()
   }
   await ladder.getByText('INVITE', { exact: true }).click()
-  await ladder.getByText('Call-ID').waitFor()
+  await ladder.getByText('Call-ID').first().waitFor()
   await look(page, 'call')
   assert.match(page.url(), new RegExp(`#/calls/${made.sid}$`))
 }

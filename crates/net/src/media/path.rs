@@ -237,7 +237,7 @@ impl Path {
 #[inline]
 fn read<A: SockaddrLike>(
     socket: &UdpSocket,
-    control: &mut Vec<u8>,
+    control: &mut [u8],
     buffer: &mut [u8],
 ) -> Result<(usize, Option<A>, SystemTime), Errno> {
     let mut parts = [IoSliceMut::new(buffer)];

@@ -262,7 +262,7 @@ impl Leg {
         self.timestamp = self.timestamp.wrapping_add(160);
     }
 
-    fn listen(&mut self, heard: &mut Heard, control: &mut Vec<u8>) {
+    fn listen(&mut self, heard: &mut Heard, control: &mut [u8]) {
         let mut data = [0; 400];
         while let Ok((len, arrived_us)) = receive(&self.socket, control, &mut data) {
             let Some(packet) = rtp::parse(&data[..len]).filter(|_| !rtp::is_rtcp(&data[..len]))
@@ -299,11 +299,7 @@ impl Leg {
 }
 
 /// A datagram: its length, and when it came in microseconds.
-fn receive(
-    socket: &UdpSocket,
-    control: &mut Vec<u8>,
-    data: &mut [u8],
-) -> Result<(usize, i64), Error> {
+fn receive(socket: &UdpSocket, control: &mut [u8], data: &mut [u8]) -> Result<(usize, i64), Error> {
     let mut parts = [IoSliceMut::new(data)];
     let message = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(control), MsgFlags::empty())?;
     let stamp = message.cmsgs()?.find_map(|part| match part {

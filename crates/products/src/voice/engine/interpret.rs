@@ -97,7 +97,10 @@ impl Engine {
         mut more: voice::Params,
     ) {
         more.extend(self.wait_params(call, runner));
-        let Some(live) = self.calls.get(&call) else { return };
+        let Some(live) = self.calls.get_mut(&call) else { return };
+        if matches!(runner, Runner::Main) {
+            more.append(&mut live.once);
+        }
         if let Some(page) = live.plan.pages.get(&hook.url) {
             let fetched = Fetched {
                 status: 200,

@@ -103,3 +103,29 @@ fn the_end_of_the_program_ends_every_call_and_lets_no_other_begin() {
     world.hang_up(late);
     assert_eq!(statuses(&world, late), [Status::NoAnswer]);
 }
+
+#[test]
+fn media_of_one_who_hangs_up_while_it_dials_is_closed() {
+    let mut world = World::new();
+    let call = world.call("<Dial><Number>+15550003333</Number></Dial>");
+    let media = world.media(call);
+    world.hang_up(call);
+    let close = Output::Media(media::Command::Close(media));
+    let closes = |output: &Output| format!("{output:?}") == format!("{close:?}");
+    assert!(world.outputs.iter().any(closes));
+}
+
+#[test]
+fn whom_a_refer_names_is_told_with_the_next_question_alone() {
+    let mut world = World::new();
+    let call = world.call("<Dial referUrl='http://app/refer'><Number>+15550003333</Number></Dial>");
+    let (leg, target) = (leg_of(call), Box::new(uri()));
+    let (replaces, headers) = (None, Default::default());
+    let referred = sip::Event::Referred { leg, refer: 1, target, replaces, headers };
+    world.tell(Input::Sip(referred));
+    let asked = world.answer(call, "<Redirect>http://app/next</Redirect>");
+    assert_eq!(asked.url, "http://app/refer");
+    assert_eq!(asked.get("ReferTransferTarget"), Some(&*uri().to_string()));
+    let next = world.answer(call, "<Hangup/>");
+    assert_eq!((&*next.url, next.get("ReferTransferTarget")), ("http://app/next", None));
+}
