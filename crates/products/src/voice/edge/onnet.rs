@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::store::{Query, StoreError, Tx};
+use ::store::{Query, StoreError};
 use base::{AccountSid, CallSid, PhoneNumberSid};
 use sip::io::{Listener, Transport};
 use twiml::voice;
@@ -14,10 +14,8 @@ use crate::accounts::Status as AccountStatus;
 use crate::numbers::{self, CallHooks};
 use crate::voice::edge::Shared;
 use crate::voice::edge::place::random_name;
-use crate::voice::edge::screen::{Verdict, extra, start};
-use crate::voice::engine::Admission;
-use crate::voice::model::{CallRecord, Hook, OnNet, Plan, Progress, StatusCallback};
-use crate::voice::work;
+use crate::voice::edge::screen::{self, Party, Verdict, extra};
+use crate::voice::model::{CallRecord, OnNet, Plan};
 
 /// The field of an INVITE of ours by which we know it again.
 const FIELD: &str = "X-Trunkline-Knock";
@@ -151,26 +149,18 @@ pub(super) async fn admit(
     if account.is_none_or(|account| account.status != AccountStatus::Active) {
         return Ok(Verdict::Refuse(404));
     }
-    let callback = called.hooks.status_callback.clone().map(|(url, get)| StatusCallback {
-        hook: Hook { url, get },
-        events: vec![Progress::Completed],
-    });
-    let start = start(shared, &called.hooks);
-    let (context, of) = (Arc::clone(&shared.context), knock.clone());
-    let unit = move |tx: &mut Tx<'_>| {
-        work::came_in(tx, &context, called.account, |call| {
-            call.from = of.from;
-            call.to = of.to;
-            call.number = called.number;
-            call.caller_name = of.caller_name;
-            call.callback = callback;
-        })
-    };
-    let record = shared.store.write::<_, StoreError, _>(unit).await?;
     let mut extra = extra(&incoming);
     extra.extend(more(&knock, called.account));
-    let (leg, path, offer) = (incoming.leg, knock.path, incoming.offer.map(Box::new));
-    Ok(Verdict::Admit(Box::new(Admission { leg, record, start, offer, extra, path })))
+    let party = Party {
+        account: called.account,
+        from: knock.from,
+        name: knock.caller_name,
+        to: knock.to,
+        number: called.number,
+        forwarded: None,
+        path: knock.path,
+    };
+    screen::admit(shared, incoming, party, called.hooks, extra).await
 }
 
 /// What an application's documents are asked with besides.

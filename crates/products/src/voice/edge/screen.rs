@@ -88,22 +88,26 @@ async fn screen(shared: &Shared, incoming: sip::Incoming) -> Result<Verdict, Sto
         to: number,
         number: Some(held.sid),
         forwarded: forwarded.map(|user| read(&user).unwrap_or(user)),
+        path: Vec::new(),
     };
     let extra = extra(&incoming);
     admit(shared, incoming, party, hooks, extra).await
 }
 
 /// Whose a call is, and between whom.
-struct Party {
-    account: AccountSid,
-    from: String,
-    name: Option<String>,
-    to: String,
-    number: Option<base::PhoneNumberSid>,
-    forwarded: Option<String>,
+pub(super) struct Party {
+    pub(super) account: AccountSid,
+    pub(super) from: String,
+    pub(super) name: Option<String>,
+    pub(super) to: String,
+    pub(super) number: Option<base::PhoneNumberSid>,
+    pub(super) forwarded: Option<String>,
+    /// Numbers and applications of ours that it came through.
+    pub(super) path: Vec<String>,
 }
 
-async fn admit(
+/// Lets a call in: it gets its row, and what it runs.
+pub(super) async fn admit(
     shared: &Shared,
     incoming: sip::Incoming,
     party: Party,
@@ -115,7 +119,7 @@ async fn admit(
         hook: Hook { url, get },
         events: vec![Progress::Completed],
     });
-    let context = Arc::clone(&shared.context);
+    let (context, path) = (Arc::clone(&shared.context), party.path);
     let unit = move |tx: &mut Tx<'_>| {
         work::came_in(tx, &context, party.account, |call| {
             call.from = party.from;
@@ -128,13 +132,13 @@ async fn admit(
     };
     let record = shared.store.write::<_, StoreError, _>(unit).await?;
     let offer = incoming.offer.map(Box::new);
-    let (leg, path) = (incoming.leg, Vec::new());
+    let leg = incoming.leg;
     let admission = Admission { leg, record, start, offer, extra, path };
     Ok(Verdict::Admit(Box::new(admission)))
 }
 
 /// What the call runs. A number without an address refuses its calls.
-pub(super) fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
+fn start(shared: &Shared, hooks: &CallHooks) -> voice::Start {
     let standing = shared.settings.voice_url.clone().map(|url| (url, false));
     let hook = |(url, get): (String, bool)| twiml::Hook { url, get };
     match hooks.primary.clone().or(standing) {

@@ -65,6 +65,7 @@ async fn let_in(
         to: plain(&incoming.request.uri),
         number: None,
         forwarded: diverted.map(|from| plain(&from.uri)),
+        path: Vec::new(),
     };
     let mut extra = extra(&incoming);
     extra.push(("SipDomain".to_owned(), domain.text("DomainName").to_owned()));
