@@ -202,6 +202,13 @@ pub enum Command {
         /// How the user proves itself.
         proof: Option<Proof>,
     },
+    /// The answer to `KeepWanted`.
+    Kept {
+        /// The question.
+        question: QuestionId,
+        /// Else the phone is told to try again.
+        kept: bool,
+    },
     /// A binding that was stored, after a start.
     Restore(Box<Binding>),
     /// Register with a carrier, and stay registered.
@@ -234,6 +241,7 @@ impl Command {
             | Self::RefuseRefer { leg, .. }
             | Self::ReferProgress { leg, .. } => Some(leg),
             Self::Prove { .. }
+            | Self::Kept { .. }
             | Self::Restore(_)
             | Self::Register(_)
             | Self::Unregister(_)

@@ -250,6 +250,12 @@ pub enum Event {
         /// Its time was over; else its phone took it back.
         expired: bool,
     },
+    /// All that a REGISTER changed has been told before this: the phone is answered by
+    /// `Command::Kept`, so that what it is told is kept.
+    KeepWanted {
+        /// What to answer.
+        question: QuestionId,
+    },
     /// We are registered with a carrier.
     Registered {
         /// Which.
@@ -316,6 +322,7 @@ impl Event {
             | Self::Routed { leg, .. } => Some(leg),
             Self::ProofWanted { .. }
             | Self::ProofFailed { .. }
+            | Self::KeepWanted { .. }
             | Self::Bound(_)
             | Self::Unbound { .. }
             | Self::Registered { .. }

@@ -155,6 +155,8 @@ mallory.registers("403")
 mallory.tell("dial", f"sip:4711@{DOMAIN}")
 assert "403" in mallory.happened("CALL_CLOSED")["param"], mallory.events
 mallory.stop()
+told = wait_for("its alert", lambda: [a for a in api.monitor.v1.alerts.list() if a.error_code == "32202"])
+assert [a.resource_sid for a in told] == [domain.sid], "one for all tries of one address"
 api.sip.domains.create(domain_name="open.sip.twilio.com", voice_url=sink.url + "/voice")
 stranger = Softphone("stranger", f'<sip:x@127.0.0.1>;regint=0;outbound="sip:127.0.0.1:{SIP}"')
 stranger.tell("dial", "sip:4711@open.sip.twilio.com")
@@ -182,6 +184,7 @@ stranger.tell("dial", "sip:4711@open.sip.twilio.com")
 assert "403" in stranger.happened("CALL_CLOSED", mark)["param"]
 assert not sink.of("/voice")
 stranger.stop()
+wait_for("its alert", lambda: [a for a in api.monitor.v1.alerts.list() if a.error_code == "32201" and a.resource_sid == opened.sid])
 
 # Where both kinds of lists are mapped, a right password from elsewhere is not enough.
 domain.auth.calls.ip_access_control_list_mappings.create(ip_access_control_list_sid=addresses.sid)
@@ -194,3 +197,11 @@ entry.update(ip_address="127.0.0.1", cidr_prefix_length=32)
 alice.tell("dial", f"sip:4711@{DOMAIN}")
 wait_for("its call", lambda: sink.of("/voice"))
 assert sink.of("/voice")[0]["form"]["SipUsername"] == "alice"
+
+# A phone whose credential is taken away is not rung, though its registration runs on.
+for user in users.credentials.list():
+    if user.username == "alice":
+        user.delete()
+made = api.calls.create(to=f"sip:alice@{DOMAIN}", from_=OURS, twiml="<Response/>")
+ended(made, "failed")
+alice.stop()

@@ -171,12 +171,18 @@ async fn a_registration_binds_its_connection() {
     })
     .await;
     carrier.send(Command::Prove { question, proof: Some(Proof::Password(password)) });
-    next(&mut phones, |event| matches!(event, Event::Registered { .. }).then_some(())).await;
     let binding = next(&mut carriers, |event| match event {
         Event::Bound(binding) => Some(binding.clone()),
         _ => None,
     })
     .await;
+    let question = next(&mut carriers, |event| match event {
+        Event::KeepWanted { question } => Some(*question),
+        _ => None,
+    })
+    .await;
+    carrier.send(Command::Kept { question, kept: true });
+    next(&mut phones, |event| matches!(event, Event::Registered { .. }).then_some(())).await;
     let mut back = draft(&carrier, binding.contact);
     back.hop = Some(binding.hop);
     carrier.send(Command::Invite(back));

@@ -104,6 +104,7 @@ fn shared(kit: &Kit, settings: Settings) -> Shared {
         dev: kit.dev,
         bindings: edge::Bindings::default(),
         carriers: edge::Lines::default(),
+        warned: edge::Warned::default(),
         door: Arc::default(),
         validations: caller_ids::Validations::default(),
         phones: kit.dev.then(|| phones::Phones::new(Arc::clone(&kit.clock), kit.live.clone())),

@@ -28,6 +28,7 @@ impl Agent {
                 self.with_leg(leg, |leg, wire| leg.challenge(wire, &values));
             }
             Command::Prove { question, proof } => self.proved(question, proof),
+            Command::Kept { question, kept } => self.kept(question, kept),
             Command::Restore(mut binding) => {
                 // Flows of another run mean nothing.
                 binding.hop.flow = None;

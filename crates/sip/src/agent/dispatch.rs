@@ -141,13 +141,19 @@ impl Agent {
         if !self.nonces.is_fresh(self.wire.now, &answer) {
             return self.challenge(tx, &request, true);
         }
-        let question = QuestionId(self.wire.number());
-        self.timers.set(Wake::Question(question), Some(self.wire.now + QUESTION_MAX));
+        let question = self.question();
         let (username, realm) = (answer.username.clone(), answer.realm.clone());
         let (boxed, source) = (Box::new(request.clone()), from.remote);
         let from = from.clone();
         self.questions.insert(question, Question { tx, request, from, answer });
         self.tell(Event::ProofWanted { question, username, realm, request: boxed, source });
+    }
+
+    /// A question to the user, which waits for so long.
+    pub(super) fn question(&mut self) -> QuestionId {
+        let question = QuestionId(self.wire.number());
+        self.timers.set(Wake::Question(question), Some(self.wire.now + QUESTION_MAX));
+        question
     }
 
     pub(super) fn challenge(&mut self, tx: TxId, request: &Request, stale: bool) {
@@ -163,6 +169,7 @@ impl Agent {
         if let Some(question) = self.questions.remove(&id) {
             self.refuse(question.tx, 500, &[]);
         }
+        self.kept(id, false);
     }
 
     /// The user says how somebody proves itself.

@@ -56,6 +56,8 @@ pub struct Agent {
     guard: Guard,
     nonces: Nonces,
     questions: BTreeMap<QuestionId, Question>,
+    /// REGISTERs whose changes are being kept.
+    keeping: BTreeMap<QuestionId, (TxId, Request)>,
     registrar: Registrar,
     registrations: BTreeMap<u64, registration::Client>,
     gateways: Gateways,
@@ -79,6 +81,7 @@ impl Agent {
             guard: Guard::new(limits),
             nonces: Nonces::new(key, life, algorithms),
             questions: BTreeMap::new(),
+            keeping: BTreeMap::new(),
             registrar: Registrar::default(),
             registrations: BTreeMap::new(),
             gateways: Gateways::default(),

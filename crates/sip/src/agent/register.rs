@@ -1,7 +1,8 @@
 //! REGISTER, answered.
 
-use super::Agent;
 use super::admit::proves;
+use super::{Agent, Wake};
+use crate::event::{Event, QuestionId};
 use crate::io::Hop;
 use crate::message::{Address, Request, name};
 use crate::registrar::{Refusal, aor_of};
@@ -29,10 +30,25 @@ impl Agent {
             Err(Refusal::TooBrief(min)) => {
                 self.refuse(tx, 423, &[(name::MIN_EXPIRES, &min.to_string())]);
             }
+            // It only asks.
+            Ok(events) if events.is_empty() => self.registered(tx, request),
             Ok(events) => {
                 events.into_iter().for_each(|event| self.tell(event));
-                self.registered(tx, request);
+                let question = self.question();
+                self.keeping.insert(question, (tx, request.clone()));
+                self.tell(Event::KeepWanted { question });
             }
+        }
+    }
+
+    /// What a REGISTER changed is kept, or can't be.
+    pub(super) fn kept(&mut self, id: QuestionId, kept: bool) {
+        let Some((tx, request)) = self.keeping.remove(&id) else { return };
+        self.timers.set(Wake::Question(id), None);
+        if kept {
+            self.registered(tx, &request);
+        } else {
+            self.refuse(tx, 500, &[]);
         }
     }
 

@@ -70,12 +70,32 @@ pub fn password(
     mapping: &Resource,
     username: &str,
 ) -> Result<Option<Secret>, StoreError> {
+    let found = user(query, domain, mapping, username)?;
+    found.map(|credential| opened(master, &credential)).transpose()
+}
+
+/// Whether somebody is, still, a user of the lists that are mapped to a domain.
+pub fn has_user(
+    query: &mut impl Query,
+    domain: &Document,
+    mapping: &Resource,
+    username: &str,
+) -> Result<bool, StoreError> {
+    Ok(user(query, domain, mapping, username)?.is_some())
+}
+
+fn user(
+    query: &mut impl Query,
+    domain: &Document,
+    mapping: &Resource,
+    username: &str,
+) -> Result<Option<Document>, StoreError> {
     for list in mapped(query, mapping, domain)? {
         let of = (domain.account, list.bytes);
         let named = [("Username".to_owned(), username.to_owned())];
-        let found = resource::store::list_of(query, &CREDENTIAL, of, &named, None, 1)?;
-        if let Some(found) = found.first() {
-            return opened(master, found).map(Some);
+        let mut found = resource::store::list_of(query, &CREDENTIAL, of, &named, None, 1)?;
+        if let Some(found) = found.pop() {
+            return Ok(Some(found));
         }
     }
     Ok(None)

@@ -1,6 +1,7 @@
 //! SIP messages of the newest calls, for their timelines: in memory, of a bounded number, without
 //! bodies and without what proves who somebody is.
 
+use core::ops::Range;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -32,43 +33,49 @@ pub struct Step {
     sent: bool,
     transport: &'static str,
     peer: SocketAddr,
-    first_line: String,
-    fields: Vec<(String, String)>,
+    /// The first line and a line a field, of which those that prove something say nothing: one
+    /// text, since thousands of them are kept.
+    head: Box<str>,
+    /// Where the Call-ID is in it.
+    dialog: Range<usize>,
     body_octets: usize,
 }
 
 impl Step {
     /// As a step of its call's story.
     pub fn view(&self) -> Value {
-        let fields = self.fields.iter().map(|(name, value)| json!([name, value]));
+        let mut lines = self.head.split("\r\n");
+        let first_line = lines.next().unwrap_or_default();
+        let fields = lines.filter_map(|line| line.split_once(": "));
+        let fields = fields.map(|(name, value)| json!([name, value]));
         json!({
             "at": self.at.to_iso8601_micros(),
             "kind": "sip",
-            "name": self.name(),
+            "name": name(first_line),
             "direction": if self.sent { "sent" } else { "received" },
             "transport": self.transport,
             "peer": self.peer.to_string(),
-            "first_line": self.first_line,
+            "first_line": first_line,
             "headers": fields.collect::<Vec<_>>(),
             "body_octets": self.body_octets,
             "facts": {},
         })
     }
+}
 
-    /// `INVITE`, or `180`.
-    fn name(&self) -> &str {
-        let mut words = self.first_line.split(' ');
-        match words.next() {
-            Some(version) if version.starts_with("SIP/") => words.next().unwrap_or_default(),
-            Some(method) => method,
-            None => "",
-        }
+/// `INVITE`, or `180`.
+fn name(first_line: &str) -> &str {
+    let mut words = first_line.split(' ');
+    match words.next() {
+        Some(version) if version.starts_with("SIP/") => words.next().unwrap_or_default(),
+        Some(method) => method,
+        None => "",
     }
 }
 
 #[derive(Default)]
 struct Kept {
-    steps: VecDeque<(String, Step)>,
+    steps: VecDeque<Step>,
     dialogs: HashMap<CallSid, String>,
     named: VecDeque<CallSid>,
 }
@@ -100,30 +107,31 @@ impl Ladder {
     /// Keeps a message.
     pub(super) fn keep(&self, at: Instant, seen: &Seen<'_>) {
         let Some(mut kept) = self.lock() else { return };
-        let Some((dialog, step)) = read(at, seen) else { return };
+        let Some(step) = read(at, seen) else { return };
         if kept.steps.len() == KEPT_MAX {
             kept.steps.pop_front();
         }
-        kept.steps.push_back((dialog, step));
+        kept.steps.push_back(step);
     }
 
     /// The messages of a call that are still here, in order.
     pub fn of(&self, call: CallSid) -> Vec<Step> {
         let Some(kept) = self.lock() else { return Vec::new() };
         let Some(dialog) = kept.dialogs.get(&call) else { return Vec::new() };
-        let own = kept.steps.iter().filter(|(other, _)| other == dialog);
-        own.map(|(_, step)| step.clone()).collect()
+        let own = kept.steps.iter().filter(|step| &step.head[step.dialog.clone()] == dialog);
+        own.cloned().collect()
     }
 }
 
-/// A message by its head, and its Call-ID; nothing of what is none, as of a keep-alive.
-fn read(at: Instant, seen: &Seen<'_>) -> Option<(String, Step)> {
+/// A message by its head; nothing of what is none, as of a keep-alive.
+fn read(at: Instant, seen: &Seen<'_>) -> Option<Step> {
     let end = seen.octets.windows(4).position(|four| four == b"\r\n\r\n");
     let head = end.map_or(seen.octets, |end| &seen.octets[..end]);
     let text = String::from_utf8_lossy(&head[..head.len().min(HEAD_MAX)]);
     let mut lines = text.split("\r\n");
-    let first_line = lines.next().filter(|line| line.contains("SIP/2.0"))?.to_owned();
-    let mut fields = Vec::new();
+    let mut kept = String::with_capacity(text.len());
+    kept.push_str(lines.next().filter(|line| line.contains("SIP/2.0"))?);
+    let mut dialog = None;
     for line in lines {
         // A line that goes on belongs to the field before it.
         let Some((name, value)) = line.split_once(':').filter(|_| !line.starts_with([' ', '\t']))
@@ -133,21 +141,23 @@ fn read(at: Instant, seen: &Seen<'_>) -> Option<(String, Step)> {
         let (name, value) = (name.trim(), value.trim());
         let secret = SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(name));
         let value = if secret { "[redacted]" } else { value };
-        fields.push((name.to_owned(), value.to_owned()));
+        for part in ["\r\n", name, ": ", value] {
+            kept.push_str(part);
+        }
+        let names = name.eq_ignore_ascii_case("Call-ID") || name.eq_ignore_ascii_case("i");
+        if names && dialog.is_none() {
+            dialog = Some(kept.len() - value.len()..kept.len());
+        }
     }
-    let is_dialog =
-        |name: &str| name.eq_ignore_ascii_case("Call-ID") || name.eq_ignore_ascii_case("i");
-    let dialog = fields.iter().find(|(name, _)| is_dialog(name))?.1.clone();
-    let step = Step {
+    Some(Step {
         at,
         sent: seen.sent,
         transport: seen.transport.as_str(),
         peer: seen.remote,
-        first_line,
-        fields,
+        head: kept.into_boxed_str(),
+        dialog: dialog?,
         body_octets: end.map_or(0, |end| seen.octets.len() - end - 4),
-    };
-    Some((dialog, step))
+    })
 }
 
 #[cfg(test)]

@@ -80,9 +80,6 @@ impl Lines {
             E::Unregistered { registration: RegistrationId(id) } => {
                 self.note(id, |line| line.registration = Some(Registration::Pending));
             }
-            E::ProofFailed { realm, source, failures, .. } => {
-                tracing::info!(%source, realm, failures, "a SIP user proved itself wrongly");
-            }
             _ => {}
         }
     }

@@ -18,6 +18,7 @@ pub mod rooms;
 mod screen;
 mod settings;
 mod stop;
+mod warn;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -51,6 +52,7 @@ pub(in crate::voice) use prompts::fetched;
 pub use recordings::{blob as recording_blob, file as recording_file, mp3 as recording_mp3};
 pub use registrar::Bindings;
 pub use settings::{SETTINGS, Settings};
+pub use warn::Warned;
 
 /// How often it is noted that calls live.
 const SEEN_EVERY: Duration = Duration::from_secs(1);
@@ -95,6 +97,8 @@ pub struct Shared {
     pub bindings: Bindings,
     /// How the carriers' ends stand.
     pub carriers: Lines,
+    /// Of whom alerts were raised.
+    pub warned: Warned,
 }
 
 /// What the task is told besides the engine's inputs.

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use ::store::StoreError;
 use base::{ApiError, Secret};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use sip::digest::Credentials;
 use sip::message::Address;
 
-use crate::voice::domains;
+use crate::voice::domains::{self, mappings};
 use crate::voice::edge::onnet::Home;
 use crate::voice::edge::{Edge, Ladder, Shared, Told};
 use crate::voice::engine::{Input, Placing, SID_FIELD, Ticket};
@@ -42,9 +43,14 @@ async fn way(shared: &Shared, record: &CallRecord) -> Result<Way, ApiError> {
     if !record.to.starts_with("sip") {
         return Ok(Way::Address);
     }
-    let host = uri.host.clone();
-    let domain = shared.store.read(move |reader| domains::named(reader, &host)).await;
-    let Some(domain) = domain.map_err(crate::accounts::store_error)? else {
+    let (host, name) = (uri.host.clone(), uri.user().unwrap_or_default());
+    let found = shared.store.read(move |reader| {
+        let Some(domain) = domains::named(reader, &host)? else { return Ok(None) };
+        let mapping = &mappings::REGISTRATION_CREDENTIALS;
+        let known = domains::has_user(reader, &domain, mapping, &name)?;
+        Ok::<_, StoreError>(Some((domain, known)))
+    });
+    let Some((domain, known)) = found.await.map_err(crate::accounts::store_error)? else {
         return Ok(Way::Address);
     };
     let host = domain.text("DomainName");
@@ -57,7 +63,8 @@ async fn way(shared: &Shared, record: &CallRecord) -> Result<Way, ApiError> {
     if domain.flag("Secure") {
         bindings.retain(|binding| binding.hop.transport == sip::io::Transport::Tls);
     }
-    if bindings.is_empty() {
+    // A phone whose credential was taken away is not rung, though its time is not over.
+    if bindings.is_empty() || !known || !domain.flag("SipRegistration") {
         return Err(ApiError::new(NOT_REGISTERED, "No phone is registered under this address"));
     }
     Ok(Way::Phones { domain: host.to_owned(), bindings })

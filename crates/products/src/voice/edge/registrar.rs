@@ -1,6 +1,7 @@
 //! Phones that register and callers that prove who they are: what SIP asks is answered from the
 //! tables, and who is bound where is kept.
 
+use core::net::IpAddr;
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::SystemTime;
@@ -18,6 +19,9 @@ use crate::voice::domains::{self, mappings};
 use crate::voice::edge::{Desk, Shared};
 use crate::voice::engine::Input;
 use crate::voice::store::domains::{self as sql, Bound};
+
+/// Twilio's code for a user that did not prove itself.
+const CREDENTIALS_WRONG: u32 = 32202;
 
 /// The bindings of this node, by address of record.
 #[derive(Default)]
@@ -100,6 +104,7 @@ fn is_ours(event: &sip::Event) -> bool {
         event,
         E::ProofWanted { .. }
             | E::ProofFailed { .. }
+            | E::KeepWanted { .. }
             | E::Bound(_)
             | E::Unbound { .. }
             | E::Registered { .. }
@@ -130,6 +135,8 @@ fn now() -> Instant {
 
 /// Answers and keeps what SIP says, in order, until it says no more.
 async fn run(shared: Arc<Shared>, sip: SipHandle, mut heard: UnboundedReceiver<sip::Event>) {
+    // Whether all that was told since the last answer is kept.
+    let mut kept = true;
     while let Some(event) = heard.recv().await {
         let done = match event {
             sip::Event::ProofWanted { question, username, realm, request, .. } => {
@@ -145,15 +152,34 @@ async fn run(shared: Arc<Shared>, sip: SipHandle, mut heard: UnboundedReceiver<s
             }
             sip::Event::Bound(binding) => bind(&shared, *binding).await,
             sip::Event::Unbound { binding, .. } => unbind(&shared, &binding).await,
+            sip::Event::KeepWanted { question } => {
+                let kept = std::mem::replace(&mut kept, true);
+                sip.send(sip::Command::Kept { question, kept });
+                Ok(())
+            }
+            sip::Event::ProofFailed { realm, source, failures, .. } => {
+                tracing::info!(%source, realm, failures, "a SIP user proved itself wrongly");
+                proved_wrongly(&shared, realm, source.ip()).await
+            }
             other => {
                 shared.carriers.hear(other);
                 Ok(())
             }
         };
         if let Err(error) = done {
+            kept = false;
             tracing::error!(%error, "a phone's place could not be kept");
         }
     }
+}
+
+/// Tells the account whose domain somebody claimed to be a user of.
+async fn proved_wrongly(shared: &Shared, realm: String, source: IpAddr) -> Result<(), StoreError> {
+    let domain = shared.store.read(move |reader| domains::named(reader, &realm)).await?;
+    if let Some(domain) = domain {
+        shared.warn(&domain, source, CREDENTIALS_WRONG, "The user or its password is wrong");
+    }
+    Ok(())
 }
 
 async fn bind(shared: &Shared, binding: sip::Binding) -> Result<(), StoreError> {

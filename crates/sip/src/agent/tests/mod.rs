@@ -250,7 +250,7 @@ impl World {
     /// Nothing is left of any leg.
     pub(super) fn assert_empty(&self) {
         for agent in &self.agents {
-            assert_eq!((agent.legs(), agent.transactions()), (0, 0));
+            assert_eq!((agent.legs(), agent.transactions(), agent.keeping.len()), (0, 0, 0));
         }
         for (leg, finals) in self.finals() {
             assert_eq!(finals.len(), 1, "{leg:?} ended more than once: {finals:?}");
@@ -279,6 +279,9 @@ pub(super) fn agreeable() -> User {
         Event::ProofWanted { question, .. } => {
             let proof = Some(password());
             world.command(agent, Command::Prove { question: *question, proof });
+        }
+        Event::KeepWanted { question } => {
+            world.command(agent, Command::Kept { question: *question, kept: true });
         }
         _ => {}
     })

@@ -10,6 +10,9 @@ use crate::resource::Document;
 use crate::voice::domains::{self, mappings};
 use crate::voice::edge::{Shared, registrar};
 
+/// Twilio's code for an address that is in no access list.
+const SOURCE_UNKNOWN: u32 = 32201;
+
 /// Characters of SIP headers that an application is told at most.
 const HEADERS_MAX: usize = 1_024;
 
@@ -36,7 +39,12 @@ pub(super) async fn screen(
     let proved = proved.filter(|(_, realm)| realm.eq_ignore_ascii_case(&name));
     match (asked.await?, proved) {
         // Nobody may call a domain that maps nothing.
-        ((Some(false), _) | (None, false), _) => Ok(Verdict::Refuse(403)),
+        ((None, false), _) => Ok(Verdict::Refuse(403)),
+        ((Some(false), _), _) => {
+            let told = "The caller's address is in no access list of this domain";
+            shared.warn(&domain, source, SOURCE_UNKNOWN, told);
+            Ok(Verdict::Refuse(403))
+        }
         ((_, true), None) => Ok(Verdict::Challenge(name)),
         ((_, true), Some((user, _))) => {
             let user = user.clone();
