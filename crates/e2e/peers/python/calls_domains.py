@@ -13,6 +13,7 @@ DOMAIN, PASSWORD = "desks.sip.twilio.com", "IWasAtSignal2018"
 HANDSET = "+15558675310"
 sink = Sink()
 api = client()
+api.monitor.base_url = BASE + "/monitor"
 
 
 def account(user, password=PASSWORD, more="answermode=auto", domain=DOMAIN):
