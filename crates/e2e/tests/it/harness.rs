@@ -280,6 +280,10 @@ fn spawn(
     command.arg(mode).env("TRUNKLINE_LISTEN", "127.0.0.1:0").env("TRUNKLINE_DATA", folder);
     command.env("TRUNKLINE_ACCOUNT_SID", ACCOUNT).env("TRUNKLINE_AUTH_TOKEN", TOKEN);
     command.env("TRUNKLINE_TEST_ACCOUNT_SID", TEST_ACCOUNT).env("TRUNKLINE_TEST_AUTH_TOKEN", TOKEN);
+    if mode == "dev" {
+        // Two that start at once would both find the usual port free, and one would have no calls.
+        command.env("TRUNKLINE_SIP_LISTEN", "udp:127.0.0.1:0,tcp:127.0.0.1:0");
+    }
     if let Some(database) = database {
         command.env("TRUNKLINE_DATABASE_URL", database);
     }
