@@ -27,7 +27,7 @@ export async function callsOnThePhones(page) {
   await visit(page, '/handsets')
   const panel = page.getByRole('region', { name: `Calls of ${caller}` })
   await panel.getByRole('button', { name: 'Call', exact: true }).waitFor()
-  const Twiml = '<Response><Gather numDigits="1" timeout="600"><Say>press one</Say></Gather></Response>'
+  const Twiml = '<Response><Gather numDigits="1" timeout="30"><Say>press one</Say></Gather></Response>'
   const made = await api('POST', `/2010-04-01/Accounts/${sid}/Calls.json`, { To: caller, From: own, Twiml, Record: 'true' })
   await panel.getByRole('button', { name: 'Answer' }).waitFor()
   await look(page, 'handset-rings')

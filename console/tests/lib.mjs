@@ -8,9 +8,6 @@ import { chromium } from 'playwright-core'
 
 const need = (name) => process.env[name] ?? assert.fail(`set ${name}`)
 
-/** Beside other tests on a busy machine times say nothing: MEASURE=1 holds them to their bounds. */
-export const measured = process.env.MEASURE === '1'
-
 /** The installation under test. */
 export const base = need('TRUNKLINE_URL').replace(/\/$/, '')
 export const login = need('TRUNKLINE_LOGIN')
@@ -44,12 +41,9 @@ export const message = (one) => api('GET', `${account}/Messages/${one}.json`)
 export const messages = (query) =>
   api('GET', `${account}/Messages.json?${new URLSearchParams(query)}`)
 
-/** What is waited for may take so long on a machine that is busy with other tests. */
-const PATIENCE_MS = 60_000
-
-/** Asks until the answer satisfies; fails when patience ends. */
+/** Asks until the answer satisfies; fails after ten seconds. */
 export async function until(what, ask) {
-  const end = Date.now() + PATIENCE_MS
+  const end = Date.now() + 10_000
   for (;;) {
     const answer = await ask()
     if (answer) return answer
@@ -89,7 +83,7 @@ export async function browser() {
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
     ],
   })
-  context.setDefaultTimeout(PATIENCE_MS)
+  context.setDefaultTimeout(10_000)
   return {
     context,
     async close() {

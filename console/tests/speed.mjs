@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
-import { base, measured, send, visit } from './lib.mjs'
+import { send, visit, base } from './lib.mjs'
 
+// Beside other tests on a busy machine times say nothing: MEASURE=1 holds them to their bounds.
+const measured = process.env.MEASURE === '1'
 const MANY = measured ? 10_000 : 3_000
 const AT_ONCE = 64
 

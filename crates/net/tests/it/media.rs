@@ -94,9 +94,7 @@ impl Phone {
             let (sequence, timestamp, samples) = self.hear().await;
             if let Some((last, time)) = before {
                 assert_eq!(sequence, last.wrapping_add(1), "no gap in the sequence");
-                // A thread that a busy machine has stopped leaves out whole frames.
-                let step = timestamp.wrapping_sub(time);
-                assert!(step > 0 && step % 160 == 0, "{step} samples on");
+                assert_eq!(timestamp, time.wrapping_add(160), "nor in time");
             }
             before = Some((sequence, timestamp));
             all.extend(samples);
@@ -256,10 +254,10 @@ async fn a_conference_gathers_legs_of_all_threads_and_lets_them_go() {
     let [one, two, three] = &mut phones[..] else { unreachable!("three") };
     let both = |part: &[i16]| share(part, 500.0) > 0.4 && share(part, 900.0) > 0.4;
     let mut heard_both = false;
-    // On a busy machine a second of speech may have no whole fifth of one.
+    // On a busy machine what is said may come in pieces: it is said again.
     for _ in 0..20 {
         let (_, _, heard) = tokio::join!(one.say(500.0, 80), two.say(900.0, 80), three.listen(70));
-        heard_both = heard.windows(1_600).step_by(160).any(both);
+        heard_both = both(&heard[heard.len() - 4_000..]);
         if heard_both {
             break;
         }

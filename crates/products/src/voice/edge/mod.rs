@@ -41,7 +41,7 @@ use crate::voice::model::{CallRecord, Plan, Quality};
 use crate::voice::phones::Phones;
 use crate::voice::store::Change;
 use crate::voice::work::{self, Context};
-use crate::webhooks::alerts::{self, NewAlert};
+use crate::webhooks::alerts::NewAlert;
 use crate::webhooks::ask::Asker;
 
 pub use ladder::Ladder;
@@ -442,12 +442,6 @@ impl Edge {
             url,
             message: problem.message.clone(),
         };
-        let store = self.shared.store.clone();
-        tokio::spawn(async move {
-            let raised = store.write(move |tx: &mut Tx<'_>| alerts::raise(tx, &[alert])).await;
-            if let Err(error) = raised {
-                tracing::warn!(%error, "an alert could not be raised");
-            }
-        });
+        self.shared.raise(alert);
     }
 }

@@ -159,7 +159,11 @@ async fn run(shared: Arc<Shared>, sip: SipHandle, mut heard: UnboundedReceiver<s
             }
             sip::Event::ProofFailed { realm, source, failures, .. } => {
                 tracing::info!(%source, realm, failures, "a SIP user proved itself wrongly");
-                proved_wrongly(&shared, realm, source.ip()).await
+                // An alert that is missed says nothing of what is kept.
+                if let Err(error) = proved_wrongly(&shared, realm, source.ip()).await {
+                    tracing::warn!(%error, "an alert could not be raised");
+                }
+                Ok(())
             }
             other => {
                 shared.carriers.hear(other);

@@ -56,6 +56,11 @@ impl Shared {
             url: String::new(),
             message: format!("{why}: {source} at {}", domain.text("DomainName")),
         };
+        self.raise(alert);
+    }
+
+    /// Raises an alert; nobody waits for it.
+    pub(super) fn raise(&self, alert: NewAlert) {
         let store = self.store.clone();
         tokio::spawn(async move {
             let raised = store.write(move |tx: &mut Tx<'_>| alerts::raise(tx, &[alert])).await;
