@@ -117,7 +117,7 @@ impl Directory {
         if before != thread {
             self.load[before] -= 1;
             self.load[thread] += 1;
-            send(Order::Expect, thread);
+            send(Order::Expect(leg), thread);
             send(Order::Move { leg, to: thread }, before);
         }
         Some(())

@@ -1,6 +1,6 @@
 //! One media thread: ticks, packets and orders, one after the other.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,14 +31,14 @@ pub(super) enum Order {
     },
     Command(Command),
     /// A leg is about to come from another thread: what follows waits for it.
-    Expect,
+    Expect(LegId),
     /// Hand a leg to another thread.
     Move {
         leg: LegId,
         to: usize,
     },
     /// A leg that was expected; nothing, if it was closed.
-    Arrive(Option<Box<Arrival>>),
+    Arrive(LegId, Option<Box<Arrival>>),
     Stop,
 }
 
@@ -72,9 +72,11 @@ pub(super) struct Worker {
     clock: Clock,
     /// Legs to be read now.
     due: Vec<Key>,
-    /// Legs that are about to come, and the orders that wait for them.
-    expected: usize,
+    /// The leg that is about to come, and the orders that wait for it.
+    expected: Option<LegId>,
     held: VecDeque<Order>,
+    /// Legs that came before those that are waited for: legs come from several threads.
+    early: BTreeSet<LegId>,
     stopped: bool,
 }
 
@@ -141,8 +143,9 @@ impl Worker {
             outlet: Outlet { path: Path::new(), events: BTreeMap::new() },
             clock: Clock::new(),
             due: Vec::new(),
-            expected: 0,
+            expected: None,
             held: VecDeque::new(),
+            early: BTreeSet::new(),
             stopped: false,
         };
         Ok((worker, mailbox))
@@ -227,17 +230,21 @@ impl Worker {
     /// Takes an order, or holds it while a leg is on its way.
     fn take(&mut self, now: Instant, order: Order) {
         match order {
-            Order::Arrive(arrival) => {
+            Order::Arrive(leg, arrival) => {
                 self.arrive(now, arrival);
-                self.expected = self.expected.saturating_sub(1);
-                while self.expected == 0
+                if self.expected == Some(leg) {
+                    self.expected = None;
+                } else {
+                    self.early.insert(leg);
+                }
+                while self.expected.is_none()
                     && let Some(order) = self.held.pop_front()
                 {
                     self.carry_out(now, order);
                 }
             }
             Order::Stop => self.stopped = true,
-            order if self.expected > 0 => self.held.push_back(order),
+            order if self.expected.is_some() => self.held.push_back(order),
             order => self.carry_out(now, order),
         }
     }
@@ -254,12 +261,12 @@ impl Worker {
                 self.engine.handle(now, Command::OpenMixer(mixer), &mut self.outlet);
             }
             Order::Command(command) => self.command(now, command),
-            Order::Expect => self.expected += 1,
+            Order::Expect(leg) => self.expected = (!self.early.remove(&leg)).then_some(leg),
             Order::Move { leg, to } => {
                 let arrival = self.depart(leg).map(Box::new);
-                self.others[to].send(Order::Arrive(arrival));
+                self.others[to].send(Order::Arrive(leg, arrival));
             }
-            Order::Arrive(_) | Order::Stop => self.take(now, order),
+            Order::Arrive(..) | Order::Stop => self.take(now, order),
         }
     }
 
@@ -301,5 +308,27 @@ impl Worker {
             tracing::error!(%error, "a media socket can't be watched");
             self.command(now, Command::Close(leg));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media::Place;
+
+    use super::*;
+
+    #[test]
+    fn orders_wait_for_the_leg_that_they_are_about_whoever_comes_first() {
+        let (mut worker, _mailbox) = Worker::new().expect("a worker");
+        let (now, mixer) = (Instant::default(), MixerId(9));
+        for leg in [LegId(1), LegId(2)] {
+            worker.take(now, Order::Expect(leg));
+            worker.take(now, Order::Command(Command::Join(leg, mixer, Place::default())));
+        }
+        worker.take(now, Order::Arrive(LegId(2), None));
+        assert_eq!((worker.expected, worker.held.len()), (Some(LegId(1)), 3), "not its turn");
+        worker.take(now, Order::Arrive(LegId(1), None));
+        assert_eq!((worker.expected, worker.held.len()), (None, 0));
+        assert!(worker.early.is_empty());
     }
 }
